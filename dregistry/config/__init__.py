@@ -1,0 +1,95 @@
+"""The configuration file: distribution's YAML (version 0.1) and its ``REGISTRY_*`` environment.
+
+:func:`load` and :func:`load_file` turn a file and an environment into one frozen :class:`Configuration`, or
+    raise one :class:`ConfigError` that lists every fault with its path. Nothing here opens a backend or
+    checks that a driver exists: the parameters of a driver are handed on raw, for the driver's own class to
+    read.
+"""
+
+from dregistry.config._duration import Seconds, format_duration, parse_duration
+from dregistry.config._load import Loaded, load, load_file
+from dregistry.config._model import (
+    Catalog,
+    Compat,
+    Configuration,
+    Indexes,
+    Limits,
+    Log,
+    Manifests,
+    Platform,
+    Tags,
+    Urls,
+    Validation,
+)
+from dregistry.config._model_http import Debug, Http, Prometheus, Tls
+from dregistry.config._model_services import (
+    Auth,
+    Compatibility,
+    Endpoint,
+    Health,
+    Middleware,
+    Notifications,
+    Policy,
+    Proxy,
+    Redis,
+    Reporting,
+)
+from dregistry.config._model_storage import (
+    Cache,
+    Delete,
+    Maintenance,
+    ReadOnly,
+    Redirect,
+    Storage,
+    TagLookup,
+    UploadPurging,
+)
+from dregistry.config._options import read_options
+from dregistry.config._problem import ConfigError, Problem
+from dregistry.config._render import render
+
+__all__ = [
+    "Auth",
+    "Cache",
+    "Catalog",
+    "Compat",
+    "Compatibility",
+    "ConfigError",
+    "Configuration",
+    "Debug",
+    "Delete",
+    "Endpoint",
+    "Health",
+    "Http",
+    "Indexes",
+    "Limits",
+    "Loaded",
+    "Log",
+    "Maintenance",
+    "Manifests",
+    "Middleware",
+    "Notifications",
+    "Platform",
+    "Policy",
+    "Problem",
+    "Prometheus",
+    "Proxy",
+    "ReadOnly",
+    "Redirect",
+    "Redis",
+    "Reporting",
+    "Seconds",
+    "Storage",
+    "TagLookup",
+    "Tags",
+    "Tls",
+    "UploadPurging",
+    "Urls",
+    "Validation",
+    "format_duration",
+    "load",
+    "load_file",
+    "parse_duration",
+    "read_options",
+    "render",
+]

@@ -1,0 +1,79 @@
+"""What the model's classes are made of: the metadata of a key, and the checks of its value.
+
+A plain annotated attribute is a key of the same name. :func:`about` says what an annotation cannot: that
+Go's field, which names the key in the environment, is called otherwise; that the YAML key is no Python
+name; what a value must satisfy beyond its type.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from attrs import Factory, frozen
+
+Check = Callable[[Any], str | None]
+"""Given a structured value, says what is wrong with it, or None."""
+
+NAME: Final = "name"
+GO_NAME: Final = "go"
+CHECK: Final = "check"
+FIXED: Final = "fixed"
+
+
+def about(
+    *, name: str | None = None, go: str | None = None, check: Check | None = None, fixed: bool = False
+) -> dict[str, object]:
+    """Describe a key, as metadata of its ``attrs.field``.
+
+    :param name: the YAML key, where it cannot be the attribute's name.
+    :param go: the name of distribution's Go field, where it is not the YAML key in another case.
+    :param check: what a structured value must satisfy; not asked of the default.
+    :param fixed: the environment may not set it.
+    """
+    return {NAME: name, GO_NAME: go, CHECK: check, FIXED: fixed}
+
+
+@frozen
+class DriverSection:
+    """A section which names one backend and holds that backend's options, beside keys of its own.
+
+    In the file the backend's name is the key of the options (``filesystem: {...}``), or the whole section
+    (``storage: inmemory``).
+
+    :ivar driver: the backend's name, ``""`` for none.
+    :ivar parameters: its options as YAML gave them, checked by nobody yet.
+    """
+
+    required: ClassVar[bool] = False
+
+    driver: str = ""
+    parameters: dict[str, object] = Factory(dict)
+
+
+def at_least(least: int) -> Check:
+    """Accept integers from ``least`` on."""
+
+    def check(value: int) -> str | None:
+        return None if value >= least else f"must be at least {least}, not {value}"
+
+    return check
+
+
+def url_prefix(value: str) -> str | None:
+    """Accept a path such as ``/registry/``, or nothing."""
+    if not value or re.fullmatch(r"/[!-~]*", value):
+        return None
+    return "must be a path that starts with a slash, such as /registry/"
+
+
+def external_url(value: str) -> str | None:
+    """Accept a URL of scheme and host, or nothing."""
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    return None if usable else "must be a whole URL, such as https://registry.example.com"

@@ -1,0 +1,104 @@
+"""The ``http`` section."""
+
+from typing import Literal
+
+from attrs import Factory, field, frozen
+
+from dregistry.config._duration import Seconds
+from dregistry.config._field import about, at_least, external_url, url_prefix
+
+ClientAuth = Literal[
+    "request-client-cert",
+    "require-any-client-cert",
+    "verify-client-cert-if-given",
+    "require-and-verify-client-cert",
+]
+_UNSET = Seconds(0.0)
+
+
+@frozen
+class LetsEncrypt:
+    """``http.tls.letsencrypt``."""
+
+    cachefile: str = ""
+    email: str = ""
+    hosts: tuple[str, ...] = ()
+    directoryurl: str = ""
+
+
+@frozen
+class Tls:
+    """``http.tls``: paths of PEM files and what clients must offer.
+
+    :ivar clientauth: of use only with ``clientcas``.
+    """
+
+    certificate: str = ""
+    key: str = ""
+    clientcas: tuple[str, ...] = ()
+    clientauth: ClientAuth = "require-and-verify-client-cert"
+    minimumtls: str = ""
+    ciphersuites: tuple[str, ...] = ()
+    letsencrypt: LetsEncrypt = Factory(LetsEncrypt)
+
+
+@frozen
+class Prometheus:
+    """``http.debug.prometheus``: the metrics' place on the debug server."""
+
+    enabled: bool = False
+    path: str = "/metrics"
+
+
+@frozen
+class Debug:
+    """``http.debug``: the debug server.
+
+    :ivar addr: ``HOST:PORT``, ``""`` for no debug server.
+    """
+
+    addr: str = ""
+    prometheus: Prometheus = Factory(Prometheus)
+
+
+@frozen
+class Http2:
+    """``http.http2``."""
+
+    disabled: bool = False
+
+
+@frozen
+class H2c:
+    """``http.h2c``: HTTP/2 without TLS."""
+
+    enabled: bool = False
+
+
+@frozen
+class Http:
+    """``http``: the server that clients speak to.
+
+    :ivar addr: ``HOST:PORT``, the host may be left out; a path when ``net`` is ``unix``.
+    :ivar host: the URL by which clients reach the registry, ``""`` to go by their requests.
+    :ivar prefix: the path under which ``/v2/`` stands, ``""`` for none.
+    :ivar secret: accepted for distribution's sake; upload sessions do not need it.
+    :ivar relativeurls: send ``Location`` headers without scheme and host.
+    :ivar draintimeout: seconds that open requests may take to finish at the end.
+    :ivar headers: headers of every API response, name to values.
+    :ivar workers: processes that serve requests, None to choose by the machine.
+    """
+
+    addr: str = ":5000"
+    net: Literal["tcp", "unix"] = "tcp"
+    host: str = field(default="", metadata=about(check=external_url))
+    prefix: str = field(default="", metadata=about(check=url_prefix))
+    secret: str = ""
+    relativeurls: bool = False
+    draintimeout: Seconds = _UNSET
+    tls: Tls = Factory(Tls)
+    headers: dict[str, list[str]] = Factory(dict)
+    debug: Debug = Factory(Debug)
+    http2: Http2 = Factory(Http2)
+    h2c: H2c = Factory(H2c)
+    workers: int | None = field(default=None, metadata=about(check=at_least(1)))

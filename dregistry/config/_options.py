@@ -1,0 +1,36 @@
+"""A backend's own section, read into the class that its factory states."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import yaml
+from attrs import resolve_types
+
+from dregistry.config._problem import ConfigError, Problem, format_path
+from dregistry.config._structure import Faults, structure
+from dregistry.config._tree import parse
+from dregistry.config._unknown import unknown_keys
+
+T = TypeVar("T")
+
+
+def read_options(
+    parameters: Mapping[str, object], options: type[T], path: str, source: str
+) -> tuple[T, tuple[Problem, ...]]:
+    """Read ``parameters`` as the configuration itself is read.
+
+    :param options: an attrs class whose attributes are strings, numbers, booleans, times, or classes like it.
+    :param path: of the section, for the report.
+    :param source: the name of the file, for the report.
+    :return: the options, and warnings of keys that they do not have.
+    :raises ConfigError: with every fault.
+    """
+    resolve_types(options)  # type: ignore[type-var]
+    tree, _ = parse(yaml.safe_dump(dict(parameters)))
+    assert isinstance(tree, dict)
+    warnings = tuple(Problem(f"{path}.{found.path}", found.message) for found in unknown_keys(tree, options))
+    try:
+        return structure(tree, options), warnings
+    except Faults as error:
+        problems = [Problem(f"{path}.{format_path(place)}", message) for place, message in error.items]
+        raise ConfigError(problems, source=source) from None

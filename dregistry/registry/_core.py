@@ -1,0 +1,80 @@
+"""
+What all parts of the domain share: the driver, threads, settings and listeners of one registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import field, frozen
+from twisted.logger import Logger
+
+from ..digest import Digest
+from ..errors import DigestInvalid, Unsupported
+from ..storage import IStorageDriver, PathNotFound, Threads
+from ._hashes import HashCache
+from ._media_types import MediaTypes
+from .listener import IRegistryListener, RegistryEvent
+from .validation import ManifestPolicy
+
+_log = Logger()
+
+
+@frozen
+class Settings:
+    """
+    :ivar delete_enabled: whether manifests, tags and blobs may be deleted.
+    :ivar manifest_limit: the largest manifest, in bytes.
+    """
+
+    delete_enabled: bool = False
+    manifest_limit: int = 4 << 20
+    policy: ManifestPolicy = field(factory=ManifestPolicy)
+
+
+@frozen(eq=False)
+class Core:
+    """One registry's collaborators; every process that serves its storage has its own."""
+
+    driver: IStorageDriver
+    threads: Threads
+    settings: Settings = field(factory=Settings)
+    listeners: Sequence[IRegistryListener] = ()
+    hashes: HashCache = field(factory=HashCache)
+    media_types: MediaTypes = field(factory=MediaTypes)
+
+    def require_delete(self) -> None:
+        """:raise Unsupported: if the configuration does not allow deletion."""
+        if not self.settings.delete_enabled:
+            raise Unsupported("deletion is disabled: set storage.delete.enabled to allow it")
+
+    async def read_link(self, path: str) -> Digest | None:
+        """The digest in a link file; None if there is no such file, or if a crash left it empty or torn."""
+        try:
+            content = await self.driver.get_content(path)
+        except PathNotFound:
+            return None
+        return parse_link(content)
+
+    async def write_link(self, path: str, digest: Digest) -> None:
+        """Make the link, unless it is there already."""
+        if await self.read_link(path) != digest:
+            await self.driver.put_content(path, str(digest).encode("ascii"))
+
+    async def tell(self, event: RegistryEvent) -> None:
+        """Let every listener hear of it; one that fails is logged."""
+        for listener in self.listeners:
+            try:
+                await listener.notify(event)
+            except Exception:
+                _log.failure(
+                    "listener failed on a {action} of {repository}", action=event.action, repository=event.repository
+                )
+
+
+def parse_link(content: bytes) -> Digest | None:
+    """The digest that a link file holds, None if it holds none."""
+    try:
+        return Digest.parse(content.decode("ascii", "replace").strip())
+    except DigestInvalid:
+        return None

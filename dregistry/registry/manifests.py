@@ -1,0 +1,188 @@
+"""
+The manifests of one repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from ..digest import CANONICAL, Digest
+from ..errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnknown
+from ..manifest import Manifest, parse_manifest
+from ..reference import Reference
+from ..storage import PathNotFound, paths
+from ._core import Core
+from ._guard import guarded
+from .listener import DELETE, PULL, PUSH, Origin, RegistryEvent
+from .referrers import Referrers
+from .tags import Tags
+
+_T = TypeVar("_T")
+_INLINE = 1 << 16
+"""Bytes of a manifest up to which hashing and parsing takes well under a millisecond."""
+
+
+@frozen
+class StoredManifest:
+    """
+    A manifest as it is served.
+
+    :ivar digest: that it was asked for by, or that the tag points at.
+    :ivar tag: that it was asked for by; empty if by digest.
+    """
+
+    digest: Digest
+    content: bytes = field(repr=False)
+    media_type: str
+    tag: str = ""
+
+
+class Manifests:
+    def __init__(self, core: Core, name: str, origin: Origin, tags: Tags, referrers: Referrers) -> None:
+        self._core = core
+        self._name = name
+        self._origin = origin
+        self._tags = tags
+        self._referrers = referrers
+
+    @guarded
+    async def get(self, reference: Reference) -> StoredManifest:
+        """
+        The bytes and type of a manifest.
+
+        :raise ManifestUnknown: if there is no such tag, or no such manifest in this repository.
+        """
+        if isinstance(reference, Digest):
+            digest, tag = reference, ""
+        else:
+            found = await self._tags.get(reference)
+            if found is None:
+                raise ManifestUnknown(self._name, reference)
+            digest, tag = found, reference
+        target = await self._core.read_link(paths.revision_link(self._name, digest))
+        if target is None:
+            raise ManifestUnknown(self._name, str(reference))
+        try:
+            content = await self._core.driver.get_content(paths.blob_data(target))
+        except PathNotFound:
+            raise ManifestUnknown(self._name, str(reference)) from None
+        types = self._core.media_types
+        media_type = types.known(digest)
+        if media_type is None:
+            media_type = await self._in_turn(content, types.of, digest, content)
+        return StoredManifest(digest, content, media_type, tag)
+
+    async def pulled(self, manifest: StoredManifest) -> None:
+        """Tell the listeners that a client was given a manifest."""
+        if self._core.listeners:
+            await self._tell(PULL, parse_manifest(manifest.content, None), manifest.digest, manifest.tag)
+
+    @guarded
+    async def put(
+        self, content: bytes, content_type: str | None, reference: Reference, tags: Sequence[str] = ()
+    ) -> tuple[Digest, Manifest]:
+        """
+        Store a manifest, then point the tag it was pushed by, and ``tags``, at it.
+
+        :raise ManifestTooLarge:
+        :raise DigestInvalid: if it was pushed by a digest that is not its own.
+        :raise ManifestInvalid: see :func:`dregistry.manifest.parse_manifest`; and if a layer's URL is not allowed.
+        :raise ManifestBlobUnknown: naming all that it refers to and the repository does not hold. Its subject may be
+            missing (distribution-spec, "Pushing Manifests with Subject").
+        """
+        if len(content) > self._core.settings.manifest_limit:
+            raise ManifestTooLarge(self._core.settings.manifest_limit)
+        if isinstance(reference, Digest):
+            digest = await self._in_turn(content, Digest.of, content, reference.algorithm)
+            if digest != reference:
+                raise DigestInvalid(f"the manifest's digest is {digest}, not {reference}")
+        else:
+            digest = await self._in_turn(content, Digest.of, content, CANONICAL)
+            tags = (reference, *tags)
+        manifest = await self._in_turn(content, parse_manifest, content, content_type)
+        self._core.settings.policy.check(manifest)
+        await self._require_references(manifest)
+        await self._store(digest, manifest)
+        for tag in dict.fromkeys(tags):
+            await self._tags.put(tag, digest)
+        if self._core.listeners:
+            for tag in dict.fromkeys(tags or ("",)):
+                await self._tell(PUSH, manifest, digest, tag)
+        return digest, manifest
+
+    @guarded
+    async def delete(self, digest: Digest) -> None:
+        """
+        Remove a manifest from this repository, and every tag that points at it.
+
+        :raise Unsupported: if deletion is disabled.
+        :raise ManifestUnknown: if the repository has no such manifest.
+        """
+        self._core.require_delete()
+        stored = await self.get(digest)
+        await self._tags.delete_pointing_at(digest)
+        try:
+            await self._core.driver.delete(paths.revision(self._name, digest))
+        except PathNotFound:
+            raise ManifestUnknown(self._name, str(digest)) from None
+        with suppress(ManifestInvalid):  # stored by another registry, of a kind that is never listed
+            await self._referrers.remove(digest, parse_manifest(stored.content, None))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin, digest=digest))
+
+    async def _in_turn(self, content: bytes, call: Callable[..., _T], *args: Any) -> _T:
+        """Call at once for small content, in a thread for content that would hold the reactor up."""
+        return call(*args) if len(content) <= _INLINE else await self._core.threads.run(call, *args)
+
+    async def _require_references(self, manifest: Manifest) -> None:
+        blobs = [blob.digest for blob in manifest.blobs if not blob.urls]
+        children = [child.digest for child in manifest.manifests if self._core.settings.policy.requires_child(child)]
+        links = [paths.layer_link(self._name, digest) for digest in blobs]
+        links += [paths.revision_link(self._name, digest) for digest in children]
+        digests = list(dict.fromkeys(zip(blobs + children, links, strict=True)))
+        if not digests:
+            return
+        stats = await self._core.driver.stats(
+            [path for digest, link in digests for path in (link, paths.blob_data(digest))]
+        )
+        missing = []
+        for number, (digest, link) in enumerate(digests):
+            linked, stored = stats[2 * number], stats[2 * number + 1]
+            if linked is None or (stored is None and not await self._is_alias(digest, link)):
+                missing.append(str(digest))
+        if missing:
+            raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
+
+    async def _is_alias(self, digest: Digest, link: str) -> bool:
+        """Whether the content is there under another digest, as distribution stores what was pushed by sha512."""
+        target = await self._core.read_link(link)
+        if target is None or target == digest:
+            return False
+        [info] = await self._core.driver.stats([paths.blob_data(target)])
+        return info is not None
+
+    async def _store(self, digest: Digest, manifest: Manifest) -> None:
+        path = paths.blob_data(digest)
+        [stored] = await self._core.driver.stats([path])
+        if stored is None or stored.size != len(manifest.content):
+            await self._core.driver.put_content(path, manifest.content)
+        if manifest.subject is not None:
+            # Before the revision: a referrer that nobody can pull yet is not listed, one that can be always is.
+            await self._referrers.add(digest, manifest)
+        await self._core.write_link(paths.revision_link(self._name, digest), digest)
+
+    async def _tell(self, action: str, manifest: Manifest, digest: Digest, tag: str) -> None:
+        event = RegistryEvent(
+            action,
+            self._name,
+            self._origin,
+            media_type=manifest.media_type,
+            digest=digest,
+            size=len(manifest.content),
+            tag=tag,
+            references=manifest.references,
+        )
+        await self._core.tell(event)

@@ -1,0 +1,67 @@
+"""
+The registry and its repositories: where the web layer enters the domain.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ..storage import paths
+from ._core import Core
+from ._guard import guarded
+from .blobs import Blobs
+from .catalog import find_repositories
+from .listener import Origin
+from .manifests import Manifests
+from .referrers import Referrers
+from .tags import Tags
+from .uploads import Uploads
+
+
+class Registry:
+    """All repositories of one storage."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def repository(self, name: str, origin: Origin) -> Repository:
+        """
+        The repository of a checked name, existing or not, for one request.
+
+        :param origin: who asks; events carry it.
+        """
+        return Repository(self._core, name, origin)
+
+    @guarded
+    async def catalog(self, after: str, limit: int) -> list[str]:
+        """The names of repositories with manifests, those that sort after ``after``, the first ``limit`` of them."""
+        return await find_repositories(self._core.driver, paths.MANIFESTS_DIRECTORY, after, limit)
+
+
+class Repository:
+    """One repository, as one request sees it."""
+
+    def __init__(self, core: Core, name: str, origin: Origin) -> None:
+        self.name = name
+        self._core = core
+        self._origin = origin
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        return Blobs(self._core, self.name, self._origin)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self._core, self.name, self._origin)
+
+    @cached_property
+    def tags(self) -> Tags:
+        return Tags(self._core, self.name, self._origin)
+
+    @cached_property
+    def referrers(self) -> Referrers:
+        return Referrers(self._core, self.name)
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        return Manifests(self._core, self.name, self._origin, self.tags, self.referrers)

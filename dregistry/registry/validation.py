@@ -1,0 +1,55 @@
+"""
+What a manifest may refer to: distribution's ``validation`` section.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from ..errors import ManifestInvalid
+from ..manifest import Descriptor, Manifest
+
+ALL = "all"
+NONE = "none"
+LIST = "list"
+
+
+@frozen
+class ManifestPolicy:
+    """
+    :ivar allow: URLs of a layer must match one of these, if there are any.
+    :ivar deny: and none of these.
+    :ivar index_platforms: which children of an index must be present: ALL, NONE, or those in ``platforms`` (LIST).
+    :ivar platforms: (architecture, os) pairs.
+    """
+
+    allow: tuple[re.Pattern[str], ...] = ()
+    deny: tuple[re.Pattern[str], ...] = ()
+    index_platforms: str = ALL
+    platforms: frozenset[tuple[str, str]] = frozenset()
+
+    def check(self, manifest: Manifest) -> None:
+        """:raise ManifestInvalid: if a layer names a URL that is not allowed."""
+        for descriptor in manifest.blobs:
+            for url in descriptor.urls:
+                self._check_url(url)
+
+    def _check_url(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise ManifestInvalid(f"not a URL: {url[:160]!r}") from None
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment:
+            raise ManifestInvalid(f"a layer's URL is http or https, without a fragment: {url[:160]!r}")
+        allowed = not self.allow or any(pattern.search(url) for pattern in self.allow)
+        if not allowed or any(pattern.search(url) for pattern in self.deny):
+            raise ManifestInvalid(f"this registry's validation.manifests.urls do not allow {url[:160]!r}")
+
+    def requires_child(self, child: Descriptor) -> bool:
+        """Whether that child of an index must be in the repository."""
+        if self.index_platforms == LIST:
+            return (child.platform.get("architecture"), child.platform.get("os")) in self.platforms
+        return self.index_platforms != NONE

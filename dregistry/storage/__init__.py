@@ -1,0 +1,39 @@
+"""Storage drivers and the contract between them and the registry."""
+
+from ._interfaces import (
+    API_VERSION,
+    DriverContext,
+    FileInfo,
+    IDirectorySearch,
+    ILocalFiles,
+    InvalidOffset,
+    InvalidPath,
+    IStorageDriver,
+    IStorageDriverFactory,
+    IWriter,
+    PathNotFound,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+    Threads,
+    WriterBusy,
+)
+
+__all__ = [
+    "API_VERSION",
+    "DriverContext",
+    "FileInfo",
+    "IDirectorySearch",
+    "ILocalFiles",
+    "IStorageDriver",
+    "IStorageDriverFactory",
+    "IWriter",
+    "InvalidOffset",
+    "InvalidPath",
+    "PathNotFound",
+    "StorageError",
+    "StorageFull",
+    "StorageUnavailable",
+    "Threads",
+    "WriterBusy",
+]

@@ -1,0 +1,8 @@
+"""
+For the tests of dregistry, of its plugins, and of programs that use a registry. Public: it changes as the version says.
+"""
+
+from ._storage import StorageDriverSuite
+from ._threads import InlineThreads
+
+__all__ = ["InlineThreads", "StorageDriverSuite"]

@@ -1,0 +1,154 @@
+"""
+The routes, and what happens to every request on its way to a handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+from attrs import frozen
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from werkzeug.routing import BaseConverter
+from zope.interface import implementer
+
+from .. import errors
+from ..auth import Access
+from ..reference import parse_name
+from . import _base, _blobs, _catalog, _manifests, _referrers, _tags, _uploads
+from ._api import Api, Call
+from ._errors import answer_failure, write_error
+from ._inflight import InFlight
+
+_log = Logger()
+
+Handler = Callable[..., Awaitable[bytes | None]]
+
+
+class NameConverter(BaseConverter):
+    """
+    A repository name in a path. It spans slashes and takes as much as it can: what is no name is told so later, by
+    :func:`dregistry.reference.parse_name`.
+    """
+
+    regex = ".+"
+    part_isolating = False
+
+
+@frozen
+class Route:
+    """
+    :ivar actions: what must be granted on the resource; none for what anybody may ask.
+    """
+
+    rule: str
+    methods: Sequence[str]
+    handler: Handler
+    actions: Sequence[str] = ()
+
+
+_PULL = ("pull",)
+_PUSH = ("pull", "push")
+_DELETE = ("delete",)
+
+ROUTES = (
+    Route("/v2/", ["GET"], _base.version),
+    Route("/v2/_catalog", ["GET"], _catalog.listing, ("*",)),
+    Route("/v2/<name:name>/tags/list", ["GET"], _tags.listing, _PULL),
+    Route("/v2/<name:name>/manifests/<reference>", ["GET"], _manifests.get, _PULL),
+    Route("/v2/<name:name>/manifests/<reference>", ["PUT"], _manifests.put, _PUSH),
+    Route("/v2/<name:name>/manifests/<reference>", ["DELETE"], _manifests.delete, _DELETE),
+    Route("/v2/<name:name>/referrers/<digest>", ["GET"], _referrers.listing, _PULL),
+    Route("/v2/<name:name>/blobs/uploads", ["POST"], _uploads.start, _PUSH),
+    Route("/v2/<name:name>/blobs/uploads/", ["POST"], _uploads.start, _PUSH),
+    Route("/v2/<name:name>/blobs/uploads/<uuid>", ["GET"], _uploads.status, _PULL),
+    Route("/v2/<name:name>/blobs/uploads/<uuid>", ["PATCH"], _uploads.patch, _PUSH),
+    Route("/v2/<name:name>/blobs/uploads/<uuid>", ["PUT"], _uploads.close, _PUSH),
+    Route("/v2/<name:name>/blobs/uploads/<uuid>", ["DELETE"], _uploads.cancel, _DELETE),
+    Route("/v2/<name:name>/blobs/<digest>", ["HEAD"], _blobs.head, _PULL),
+    Route("/v2/<name:name>/blobs/<digest>", ["GET"], _blobs.get, _PULL),
+    Route("/v2/<name:name>/blobs/<digest>", ["DELETE"], _blobs.delete, _DELETE),
+)
+
+
+def build_app(api: Api) -> Klein:
+    """A Klein application with every route of the registry."""
+    app = Klein()
+    app.url_map.converters["name"] = NameConverter
+    app.url_map.merge_slashes = False
+    app.route("/", methods=["GET"])(_endpoint(api, Route("/", ["GET"], _base.alive)))
+    for route in ROUTES:
+        app.route(api.links.prefix + route.rule, methods=route.methods)(_endpoint(api, route))
+    app.handle_errors(answer_failure)
+    return app
+
+
+@implementer(IResource)
+class RegistryResource:
+    """
+    The whole site: what every answer has, then Klein.
+    """
+
+    isLeaf = True
+
+    def __init__(self, api: Api) -> None:
+        self._klein = build_app(api).resource()
+        self._headers = [(b"Docker-Distribution-API-Version", b"registry/2.0"), *api.headers]
+
+    def getChildWithDefault(self, name: bytes, request: Any) -> RegistryResource:
+        return self
+
+    def putChild(self, path: bytes, child: Any) -> None:
+        raise NotImplementedError("it has no children")
+
+    def render(self, request: Any) -> Any:
+        for name, value in self._headers:
+            request.responseHeaders.addRawHeader(name, value)
+        try:
+            b"/".join(request.postpath).decode("utf-8")
+        except UnicodeDecodeError:
+            return write_error(request, errors.BadRequest("the path is not UTF-8"))
+        return self._klein.render(request)
+
+
+def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None]]:
+    def endpoint(request: Any, **segments: str) -> Deferred[bytes | None]:
+        return _uncancelled(_serve(api, route, request, segments), api.in_flight)
+
+    endpoint.__name__ = f"{route.handler.__module__.rpartition('._')[2]}_{route.handler.__name__}_{route.rule}"
+    return endpoint
+
+
+async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str]) -> bytes | None:
+    name = segments.pop("name", None)
+    call = Call(api, request, parse_name(name) if name is not None else "")
+    type_ = "repository" if name is not None else "registry"
+    await call.authorize([Access(type_, call.name or "catalog", action) for action in route.actions])
+    return await route.handler(call, **segments)
+
+
+def _uncancelled(work: Coroutine[Any, Any, bytes | None], in_flight: InFlight) -> Deferred[bytes | None]:
+    """
+    Run a handler to its end whatever becomes of its client.
+
+    Klein cancels what a request waits for when its connection is lost. A handler learns of that from its body, or from
+    the producer of its answer, and then has storage to leave in order: nothing may break that off.
+    """
+    outer: Deferred[bytes | None] = Deferred(lambda _: None)
+
+    def succeeded(result: bytes | None) -> None:
+        if not outer.called:
+            outer.callback(result)
+
+    def failed(failure: Failure) -> None:
+        if not outer.called:
+            outer.errback(failure)
+        elif not failure.check(errors.RegistryError):
+            _log.failure("a request whose client is gone failed", failure)
+
+    in_flight.track(Deferred.fromCoroutine(work)).addCallbacks(succeeded, failed)
+    return outer

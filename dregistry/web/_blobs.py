@@ -1,0 +1,79 @@
+"""Blobs: ``/v2/<name>/blobs/<digest>`` (distribution-spec, end-2 and end-10)."""
+
+from __future__ import annotations
+
+import os
+
+from ..digest import Digest
+from ..errors import PreconditionFailed
+from ..manifest import OCTET_STREAM
+from ..registry.blobs import Blob
+from ._api import Call
+from ._conditional import match, none_match, range_applies
+from ._range import ByteRange, requested_range
+from ._sendfile import plain_tcp, send_chunks, send_file
+
+_SMALL = 1 << 16
+"""Bytes that are read at once and written with the headers."""
+
+
+async def head(call: Call, digest: str) -> bytes:
+    blob = await call.repository.blobs.stat(Digest.parse(digest))
+    if not _proceeds(call, blob.digest):
+        return call.empty(304)
+    call.set_header(b"content-length", blob.size)
+    await call.repository.blobs.pulled(blob.digest, blob.size)
+    return b""
+
+
+async def get(call: Call, digest: str) -> bytes | None:
+    blob = await call.repository.blobs.open(Digest.parse(digest))
+    try:
+        if not _proceeds(call, blob.digest):
+            return call.empty(304)
+        part = _part(call, blob)
+        call.set_header(b"content-length", part.length)
+        await call.repository.blobs.pulled(blob.digest, blob.size)
+        return await _send(call, blob, part)
+    finally:
+        blob.close()
+
+
+async def delete(call: Call, digest: str) -> bytes:
+    await call.repository.blobs.delete(Digest.parse(digest))
+    return call.empty(202)
+
+
+def _proceeds(call: Call, digest: Digest) -> bool:
+    """Set the headers that every answer about the blob has, and evaluate the preconditions."""
+    if not match(call.header(b"if-match"), str(digest)):
+        raise PreconditionFailed(f"the blob's entity tag is {digest}")
+    call.set_header(b"docker-content-digest", str(digest))
+    call.set_header(b"etag", f'"{digest}"')
+    call.set_header(b"cache-control", b"max-age=31536000")
+    call.set_header(b"accept-ranges", b"bytes")
+    call.set_header(b"content-type", OCTET_STREAM)
+    return none_match(call.header(b"if-none-match"), str(digest))
+
+
+def _part(call: Call, blob: Blob) -> ByteRange:
+    """What of the blob is asked for; for a part of it, the status and ``Content-Range`` are set."""
+    part = None
+    if range_applies(call.header(b"if-range"), str(blob.digest)):
+        part = requested_range(call.header(b"range"), blob.size)
+    if part is None:
+        return ByteRange(0, blob.size - 1)
+    call.request.setResponseCode(206)
+    call.set_header(b"content-range", f"bytes {part.start}-{part.end}/{blob.size}")
+    return part
+
+
+async def _send(call: Call, blob: Blob, part: ByteRange) -> bytes | None:
+    if blob.file is not None and part.length <= _SMALL:
+        return os.pread(blob.file.fileno(), part.length, part.start)
+    transport = plain_tcp(call.request)
+    if blob.file is not None and transport is not None:
+        await send_file(call.request, transport, blob.file, part.start, part.length)
+    else:
+        await send_chunks(call.request, blob.chunks(part.start, part.length))
+    return None

@@ -1,0 +1,87 @@
+"""
+URLs that answers carry, as the client must see them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+from attrs import frozen
+
+from ..digest import Digest
+
+_HOST = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_FORWARDED = re.compile(r'(?:^|[;,])[ \t]*(proto|host)=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
+
+
+@frozen
+class Links:
+    """
+    :ivar prefix: of all paths, ``/`` at its start and none at its end; empty without ``http.prefix``.
+    :ivar host: ``http.host``: the URL that the registry is known by, no slash at its end; empty to go by the request.
+    :ivar relative: ``http.relativeurls``: give only paths in ``Location``.
+    """
+
+    prefix: str = ""
+    host: str = ""
+    relative: bool = False
+
+    def location(self, request: Any, path: str) -> bytes:
+        """The value of ``Location`` for a path below ``/v2/``."""
+        base = "" if self.relative else self.base_url(request)
+        return f"{base}{self.prefix}/v2/{path}".encode("ascii")
+
+    def base_url(self, request: Any) -> str:
+        """
+        Scheme and host: configured, or ``Forwarded``, or ``X-Forwarded-Proto`` and ``-Host`` (the first of several), or
+        ``Host``. What is no scheme or host is not taken.
+        """
+        if self.host:
+            return self.host
+        scheme = "https" if request.isSecure() else "http"
+        host = _header(request, b"host")
+        forwarded = _header(request, b"forwarded")
+        if forwarded:
+            found = _forwarded(forwarded)
+        else:
+            found = {
+                "proto": _header(request, b"x-forwarded-proto").partition(",")[0].strip(),
+                "host": _header(request, b"x-forwarded-host").partition(",")[0].strip(),
+            }
+        if found.get("proto", "").lower() in ("http", "https"):
+            scheme = found["proto"].lower()
+        if _HOST.fullmatch(found.get("host", "")):
+            host = found["host"]
+        if not _HOST.fullmatch(host):
+            address = request.getHost()
+            host = f"{address.host}:{address.port}" if hasattr(address, "port") else "localhost"
+        return f"{scheme}://{host}"
+
+    def blob(self, request: Any, name: str, digest: Digest) -> bytes:
+        return self.location(request, f"{name}/blobs/{digest}")
+
+    def manifest(self, request: Any, name: str, digest: Digest) -> bytes:
+        return self.location(request, f"{name}/manifests/{digest}")
+
+    def upload(self, request: Any, name: str, uuid: str) -> bytes:
+        return self.location(request, f"{name}/blobs/uploads/{uuid}")
+
+    def next_page(self, path: str, query: Mapping[str, str | int]) -> bytes:
+        """A ``Link`` to the next page, in distribution's form: relative, the query's keys sorted."""
+        pairs = "&".join(f"{key}={quote_plus(str(query[key]))}" for key in sorted(query))
+        return f'<{self.prefix}/v2/{path}?{pairs}>; rel="next"'.encode("ascii")
+
+
+def _header(request: Any, name: bytes) -> str:
+    return (request.getHeader(name) or b"").decode("latin-1")
+
+
+def _forwarded(header: str) -> dict[str, str]:
+    """``proto`` and ``host`` of the first element of a ``Forwarded`` header (RFC 7239) that has them."""
+    found: dict[str, str] = {}
+    for key, value in _FORWARDED.findall(header):
+        found.setdefault(key.lower(), value.strip('"'))
+    return found

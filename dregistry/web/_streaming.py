@@ -1,0 +1,321 @@
+"""
+Request bodies as they arrive.
+
+Stock twisted.web spools a whole body to a file and only then looks at the request. Here a request with a body is
+routed as soon as its headers are there, and its handler iterates over :func:`request_body`, whose pace holds the
+peer back.
+
+Every name of twisted.web that is private and that this needs stands in this module:
+``tests/web/test_streaming.py`` fails loudly when a new Twisted changes one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from io import BytesIO
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.iweb import IRequest
+from twisted.web.server import Request
+
+from ..errors import BadRequest, ClientDisconnected, RegistryError
+from ._refusal import REFUSAL
+
+HIGH_WATER = 1 << 20
+"""Bytes that wait for the handler before the peer is paused."""
+LOW_WATER = HIGH_WATER // 4
+"""Bytes that wait when the peer is resumed."""
+DRAIN_LIMIT = 1 << 16
+"""Bytes of a body that nobody wants which are read to keep the connection; for more, it is closed."""
+LINGER = 2.0
+"""Seconds in which a client may still read the answer to a body that it is not done sending."""
+_LENGTH_DIGITS = 18
+
+
+class SpooledBody:
+    """The body of a request of a plain ``twisted.web.server.Site``, which holds it already. Iterate over it."""
+
+    def __init__(self, request: IRequest) -> None:
+        self._content = request.content
+        position = self._content.tell()
+        self.length: int | None = self._content.seek(0, 2) - position
+        self._content.seek(position)
+
+    def __aiter__(self) -> SpooledBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece: bytes = self._content.read(1 << 16)
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+class StreamedBody:
+    """
+    The body of a :class:`StreamingRequest`. Iterate over it for its pieces, once.
+
+    Iteration raises :exc:`ClientDisconnected` when the peer goes away before the end, and :exc:`BadRequest` when the
+    transfer coding breaks off.
+
+    :ivar length: bytes that the headers promise; None if it is chunked.
+    :ivar complete: whether all of it has arrived.
+    """
+
+    def __init__(self, channel: Any, length: int | None) -> None:
+        self.length = length
+        self.complete = False
+        self._channel = channel
+        self._received = 0
+        self._pieces: deque[bytes] = deque()
+        self._waiting_size = 0
+        self._reader: Deferred[None] | None = None
+        self._failure: RegistryError | None = None
+        self._dropping = False
+        self._paused = False
+        self._expected = False
+
+    def __aiter__(self) -> StreamedBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._expected:
+            self._expected = False
+            self._channel.send_continue()
+        while not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            if self.complete:
+                raise StopAsyncIteration
+            self._reader = Deferred()
+            await self._reader
+        piece = self._pieces.popleft()
+        self._waiting_size -= len(piece)
+        if self._paused and self._waiting_size <= LOW_WATER:
+            self._resume()
+        return piece
+
+    def expect_continue(self) -> None:
+        """The peer waits for leave to send: it gets it when the first piece is asked for."""
+        self._expected = True
+
+    def can_drain(self) -> bool:
+        """Whether little enough is still to come that the connection is worth keeping."""
+        if self.complete:
+            return True
+        if self.length is None or self._failure is not None or self._expected:
+            return False
+        return self.length - self._received <= DRAIN_LIMIT
+
+    def deliver(self, piece: bytes) -> None:
+        """A piece has arrived."""
+        self._received += len(piece)
+        if self._dropping or self._failure is not None or not piece:
+            return
+        self._pieces.append(piece)
+        self._waiting_size += len(piece)
+        if self._waiting_size > HIGH_WATER:
+            self._pause()
+        self._wake()
+
+    def finish(self) -> None:
+        """All of it has arrived."""
+        self.complete = True
+        self._wake()
+
+    def fail(self, error: RegistryError) -> None:
+        """The rest will not arrive."""
+        if self._failure is None and not self.complete:
+            self._failure = error
+            self._wake()
+
+    def drop(self) -> None:
+        """Nobody wants the rest."""
+        self._dropping = True
+        self._pieces.clear()
+        self._waiting_size = 0
+        self._resume()
+
+    def _wake(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.callback(None)
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._channel.pause_peer()
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._failure is None:
+                self._channel.resume_peer(self.complete)
+
+
+class StreamingRequest(Request):
+    """
+    A request that is processed from the moment its headers are complete.
+    """
+
+    defaultContentType = None
+    """No Content-Type that no handler asked for."""
+
+    body: StreamedBody
+    _started = False
+    _answered = False
+    _linger: IDelayedCall | None = None
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()  # twisted.web closes it; the body does not go there
+        self.body = StreamedBody(self.channel, length)
+
+    def getRequestHostname(self) -> bytes:
+        """Routing does not look at the host, and what clients send as one need not be a name."""
+        return b"localhost"
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self.body.deliver(data)
+
+    def start(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The channel has the headers, and a body is to come."""
+        self._started = True
+        if version == b"HTTP/1.1" and (self.getHeader(b"expect") or b"").lower() == b"100-continue":
+            self.body.expect_continue()
+        super().requestReceived(command, _origin_form(path), version)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The channel has everything, and has put its idle timeout aside."""
+        self.channel._savedTimeOut = self.channel.timeOut  # also when the timeout was off because the peer was paused
+        self.body.finish()
+        if not self._started:
+            super().requestReceived(command, _origin_form(path), version)
+        elif self._answered:
+            self._stop_lingering()
+            super()._cleanup()
+
+    def write(self, data: bytes) -> None:
+        if not self.startedWriting and not self._disconnected and not self.body.can_drain():
+            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
+            self.channel.persistent = 0
+        super().write(data)
+
+    def _cleanup(self) -> None:
+        """The answer is written. The channel may go on once the body has arrived, too."""
+        if self.body.complete:
+            super()._cleanup()
+            return
+        self._answered = True
+        self.body.drop()
+        if not self.channel.persistent:
+            self._linger = self.channel.callLater(LINGER, self.channel.loseConnection)
+
+    def _stop_lingering(self) -> None:
+        linger, self._linger = self._linger, None
+        if linger is not None and linger.active():
+            linger.cancel()
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._stop_lingering()
+        super().connectionLost(reason)
+        self.body.fail(ClientDisconnected())
+
+
+class StreamingChannel(HTTPChannel):
+    """
+    The server's side of one connection.
+
+    Besides starting requests early it answers what is no request at all in the registry's own form, and reads nothing
+    that follows it: bytes after a message whose end is in doubt are not another message.
+    """
+
+    requests: list[StreamingRequest]
+    site: Any
+    _refused = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.site.connections.add(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        super().connectionLost(reason)
+        self.site.connections.discard(self)
+
+    def finish_up(self) -> None:
+        """Close the connection when the answer that is under way is complete; now, if none is."""
+        self.persistent = 0
+        if not self.requests:
+            self.loseConnection()
+
+    def abort(self) -> None:
+        """Close the connection whatever is under way."""
+        self.forceAbortClient()
+
+    def allHeadersReceived(self) -> None:
+        super().allHeadersReceived()
+        if self.length != 0:
+            self.requests[-1].start(self._command, self._path, self._version)
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self._refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self._refused:
+            super().rawDataReceived(data)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._respondToBadRequestAndDisconnect()
+
+    def pause_peer(self) -> None:
+        """Read no more; the idle timeout does not count meanwhile."""
+        self.setTimeout(None)
+        self._networkProducer.pauseProducing()
+
+    def resume_peer(self, complete: bool) -> None:
+        """Read on: the rest of a body, or (when that is ``complete``) just to see whether the peer is still there."""
+        if not complete:
+            self.setTimeout(self.timeOut)
+        if not self._waitingForTransport:
+            self._networkProducer.resumeProducing()
+
+    def send_continue(self) -> None:
+        """The handler wants the body that the peer holds back."""
+        super()._send100Continue()
+
+    def _send100Continue(self) -> None:
+        """Not yet: a request that is refused needs no body."""
+
+    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
+        if header == b"Content-Length" and len(data) > _LENGTH_DIGITS:
+            return self._failChooseTransferDecoder()
+        chosen: bool = super()._maybeChooseTransferDecoder(header, data)
+        return chosen
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        if self._refused:
+            return
+        self._refused = True
+        if self.requests and self.requests[-1]._started and not self.requests[-1].body.complete:
+            self.requests[-1].body.fail(BadRequest("the body's transfer coding is malformed"))
+        else:
+            assert self.transport is not None
+            self.transport.write(REFUSAL)
+            self.loseConnection()
+
+
+def request_body(request: Any) -> StreamedBody | SpooledBody:
+    """The body of a request, whatever site it came to."""
+    return request.body if isinstance(request, StreamingRequest) else SpooledBody(request)
+
+
+def _origin_form(target: bytes) -> bytes:
+    """A request target in absolute form without its scheme and host (RFC 9112, 3.2.2)."""
+    for scheme in (b"http://", b"https://"):
+        if target[: len(scheme)].lower() == scheme:
+            return b"/" + target[len(scheme) :].partition(b"/")[2]
+    return target

@@ -1,0 +1,70 @@
+"""
+The registry as a factory of HTTP connections.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.web.server import Site
+
+from ._accesslog import AccessLog
+from ._api import Api
+from ._app import RegistryResource
+from ._streaming import StreamingChannel, StreamingRequest
+
+IDLE_TIMEOUT = 60.0
+"""Seconds without a byte after which a connection is closed."""
+_SETTLE_TIMEOUT = 30.0
+"""Seconds that handlers get to leave the storage in order once their connections are gone."""
+_POLL = 0.05
+
+_log = Logger()
+
+
+class RegistrySite(Site):
+    """
+    :param access_log: where requests are logged; None for nowhere.
+    """
+
+    protocol = StreamingChannel  # type: ignore[assignment]
+
+    def __init__(self, api: Api, reactor: IReactorTime, access_log: AccessLog | None = None) -> None:
+        super().__init__(RegistryResource(api), requestFactory=StreamingRequest, timeout=IDLE_TIMEOUT, reactor=reactor)
+        self.displayTracebacks = False
+        self.connections: set[StreamingChannel] = set()
+        self._in_flight = api.in_flight
+        self._access_log = access_log
+
+    def startFactory(self) -> None:
+        """Without the clock of twisted.web's own access log."""
+
+    def stopFactory(self) -> None:
+        """See :meth:`startFactory`."""
+
+    def log(self, request: Any) -> None:
+        """twisted.web calls it when an answer is complete."""
+        if self._access_log is not None:
+            self._access_log.log(request)
+
+    async def drain(self, timeout: float) -> None:
+        """
+        Let what is under way come to its end, for at most ``timeout`` seconds; then close every connection, and wait
+        for the handlers to leave their uploads in order. No connection may be accepted any more.
+        """
+        for channel in list(self.connections):
+            channel.finish_up()
+        await self._wait(timeout, lambda: not self.connections)
+        if self.connections:
+            _log.info("closing {count} connections that did not finish", count=len(self.connections))
+        for channel in list(self.connections):
+            channel.abort()
+        await self._wait(_SETTLE_TIMEOUT, lambda: self._in_flight.count == 0)
+
+    async def _wait(self, timeout: float, done: Any) -> None:
+        deadline = self.reactor.seconds() + timeout
+        while not done() and self.reactor.seconds() < deadline:
+            await deferLater(self.reactor, _POLL)

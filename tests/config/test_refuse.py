@@ -1,0 +1,129 @@
+"""What this version refuses, and what it accepts without effect."""
+
+from typing import Any
+
+from dregistry.config import Configuration
+from dregistry.config._refuse import REFUSED, WARNED
+from dregistry.config._shape import item_type, keys_of, section_class, value_type
+from tests.config._loading import MINIMAL, LoadingTestCase
+
+REFUSALS = {
+    "auth: {htpasswd: {realm: a, path: /b}}": "auth",
+    "auth: {htpasswd: }": "auth",
+    "auth: silly": "auth",
+    "proxy: {remoteurl: 'https://a'}": "proxy.remoteurl",
+    "proxy: {upstreams: [{name: a}]}": "proxy.upstreams",
+    "http: {tls: {certificate: /a}}": "http.tls.certificate",
+    "http: {tls: {key: /a}}": "http.tls.key",
+    "http: {tls: {letsencrypt: {email: a@b}}}": "http.tls.letsencrypt",
+    "http: {tls: {letsencrypt: {hosts: [a]}}}": "http.tls.letsencrypt",
+    "http: {tls: {clientcas: [/a]}}": "http.tls.clientcas",
+    "http: {h2c: {enabled: true}}": "http.h2c.enabled",
+    "http: {h2c: {enabled: y}}": "http.h2c.enabled",
+    "middleware: {registry: [{name: a}]}": "middleware.registry[0]",
+    "middleware: {storage: [{name: a, disabled: true}, {name: b, disabled: false}]}": "middleware.storage[1]",
+}
+
+WARNINGS = {
+    "notifications: {endpoints: [{url: 'http://a'}]}": "notifications.endpoints[0]",
+    "health: {storagedriver: {enabled: true}}": "health.storagedriver.enabled",
+    "health: {file: [{file: /a}]}": "health.file[0]",
+    "health: {http: [{uri: 'http://a'}]}": "health.http[0]",
+    "health: {tcp: [{addr: 'a:1'}]}": "health.tcp[0]",
+    "http: {debug: {addr: ':5001'}}": "http.debug.addr",
+    "log: {formatter: json}": "log.formatter",
+    "log: {formatter: Logstash}": "log.formatter",
+    "log: {hooks: [{type: mail}]}": "log.hooks[0]",
+    "policy: {repository: {classes: [image]}}": "policy.repository.classes",
+    "reporting: {bugsnag: {apikey: a}}": "reporting",
+    "compatibility: {schema1: {enabled: true}}": "compatibility.schema1.enabled",
+    "validation: {enabled: true}": "validation.enabled",
+}
+
+ACCEPTED = (
+    "auth:",
+    "auth: {}",
+    "proxy: {remoteurl: '', username: a, ttl: 1h, upstreams: []}",
+    "http: {tls: {}}",
+    "http: {tls: {certificate: '', key: , clientcas: [], letsencrypt: {}, minimumtls: tls1.2}}",
+    "http: {tls: {letsencrypt: {cachefile: '', hosts: []}}}",
+    "http: {h2c: {enabled: false}, http2: {disabled: true}, secret: a}",
+    "middleware: {storage: [{name: a, disabled: true}], registry: []}",
+    "notifications: {endpoints: [{url: 'http://a', disabled: true}], events: {includereferences: true}}",
+    "health: {storagedriver: {enabled: false, interval: 5s}, file: []}",
+    "http: {debug: {addr: '', prometheus: {enabled: true}}}",
+    "log: {formatter: text, hooks: [{disabled: true}]}",
+    "policy: {repository: {classes: []}}",
+    "reporting: {bugsnag: {apikey: ''}}",
+    "redis: {addrs: ['a:1'], tls: {enabled: false}}",
+    "compatibility: {schema1: {enabled: false}}",
+)
+
+
+class RefusedTests(LoadingTestCase):
+    """Nobody may believe that something is on which is not."""
+
+    def test_each(self) -> None:
+        for section, path in REFUSALS.items():
+            faults = self.faults(MINIMAL + section)
+            self.assertEqual(list(faults), [path], section)
+            self.assertIn("not supported by this version, and starting without", faults[path])
+            self.assertIn("remove it to start", faults[path])
+
+    def test_every_rule_is_tried(self) -> None:
+        tried = " ".join(REFUSALS.values())
+        for rule in REFUSED:
+            self.assertIn(rule.pattern.split(".*")[0], tried)
+
+    def test_beside_other_faults_of_the_section(self) -> None:
+        faults = self.faults(
+            MINIMAL + "http: {workers: 0, tls: {certificate: /a, clientcas: 5}}\nauth: [a]\nproxy: 1"
+        )
+        self.assertEqual(
+            sorted(faults), ["auth", "http.tls.certificate", "http.tls.clientcas", "http.workers", "proxy"]
+        )
+
+
+class WarnedTests(LoadingTestCase):
+    """What is accepted and has no effect yet."""
+
+    def test_each(self) -> None:
+        for section, path in WARNINGS.items():
+            warnings = self.warnings(MINIMAL + section)
+            self.assertEqual(list(warnings), [path], section)
+            self.assertIn("has no effect", warnings[path])
+
+    def test_redis_cache(self) -> None:
+        warnings = self.warnings("version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}")
+        self.assertIn("no descriptor cache", warnings["storage.cache.blobdescriptor"])
+        warnings = self.warnings("version: 0.1\nstorage: {inmemory: , cache: {layerinfo: redis}}")
+        self.assertEqual(sorted(warnings), ["storage.cache.blobdescriptor", "storage.cache.layerinfo"])
+
+    def test_every_rule_is_tried(self) -> None:
+        tried = " ".join([*WARNINGS.values(), "storage.cache.blobdescriptor"])
+        for rule in WARNED:
+            self.assertIn(rule.pattern.split(".*")[0], tried)
+
+
+class AcceptedTests(LoadingTestCase):
+    """Empty and switched-off sections are fine."""
+
+    def test_each(self) -> None:
+        for section in ACCEPTED:
+            self.config(MINIMAL + section)
+
+
+class PatternTests(LoadingTestCase):
+    """The tables speak of keys that exist."""
+
+    def test_paths(self) -> None:
+        for rule in (*REFUSED, *WARNED):
+            type_: Any = Configuration
+            for step in rule.pattern.split("."):
+                section = section_class(type_)
+                if section is not None:
+                    self.assertIn(step, keys_of(section), rule.pattern)
+                    type_ = keys_of(section)[step].type
+                else:
+                    self.assertEqual(step, "*", rule.pattern)
+                    type_ = item_type(type_) or value_type(type_)

@@ -1,0 +1,24 @@
+"""Tests of :mod:`dregistry.storage.filesystem`: the contract. What only it promises is in the modules beside."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import TestCase
+
+from dregistry.storage.filesystem import FilesystemDriver
+from dregistry.testing import InlineThreads, StorageDriverSuite
+
+from .support import Pool, temporary_directory
+
+
+class FilesystemDriverTests(StorageDriverSuite, TestCase):
+    """Without threads."""
+
+    def make_driver(self) -> FilesystemDriver:
+        return FilesystemDriver(temporary_directory(self), InlineThreads())
+
+
+class ThreadedFilesystemDriverTests(StorageDriverSuite, TestCase):
+    """As it is served."""
+
+    def make_driver(self) -> FilesystemDriver:
+        return FilesystemDriver(temporary_directory(self), Pool(self))
