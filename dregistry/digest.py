@@ -55,8 +55,14 @@ class Digest:
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
-        """The digest of ``content``."""
-        return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
+        """
+        The digest of ``content``.
+
+        :raise DigestInvalid: if this registry does not compute that algorithm.
+        """
+        running = new_hash(algorithm)
+        running.update(content)
+        return cls(algorithm, running.hexdigest())
 
     def __str__(self) -> str:
         return self._text

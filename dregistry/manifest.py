@@ -8,6 +8,7 @@ OCI image specification's manifest and index, and docker's schema 2 manifest and
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 SUPPORTED_TYPES = MANIFEST_TYPES | INDEX_TYPES
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
 
 
@@ -106,20 +108,36 @@ def parse_manifest(content: bytes, content_type: str | None) -> Manifest:
 
 def _load(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        document = json.loads(content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_members)
+        if _SURROGATE.search(content):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestInvalid(f"not UTF-8 at byte {error.start}") from None
+    except UnicodeEncodeError:
+        raise ManifestInvalid("a string has half of a surrogate pair, which stands for no character") from None
     except RecursionError:
         raise ManifestInvalid("nested too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ManifestInvalid(f"not JSON: {error}") from None
+    except ValueError:  # see sys.set_int_max_str_digits
+        raise ManifestInvalid("a number has too many digits") from None
     if not isinstance(document, dict):
         raise ManifestInvalid("a manifest is a JSON object")
     return document
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ManifestInvalid(f"not JSON: {name}")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of an object. What has a member twice is read one way here and another way there."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in members if names.count(name) > 1)
+        raise ManifestInvalid(f"the member {twice[:64]!r} stands twice in one object")
+    return members
 
 
 def _media_type(document: dict[str, Any], content_type: str | None) -> str:
@@ -163,11 +181,8 @@ def _descriptor(value: Any, where: str) -> Descriptor:
     except DigestInvalid as error:
         raise ManifestInvalid(f"{where}.digest: {error.reason}") from None
     urls = value.get("urls") or []
-    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+    if not _is_strings(urls):
         raise ManifestInvalid(f"{where}.urls must be a list of strings")
-    platform = value.get("platform") or {}
-    if not isinstance(platform, dict):
-        raise ManifestInvalid(f"{where}.platform must be an object")
     return Descriptor(
         _string(value, "mediaType", where),
         digest,
@@ -175,8 +190,23 @@ def _descriptor(value: Any, where: str) -> Descriptor:
         tuple(urls),
         _strings(value, "annotations", where + "."),
         _string(value, "artifactType", where),
-        platform,
+        _platform(value.get("platform"), f"{where}.platform"),
     )
+
+
+def _platform(value: Any, where: str) -> dict[str, Any]:
+    """The strings of a platform, and the lists of strings: image-spec knows nothing else in there."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ManifestInvalid(f"{where} must be an object")
+    for member in ("architecture", "os", "os.version", "variant"):
+        _string(value, member, where)
+    return {member: found for member, found in value.items() if isinstance(found, str) or _is_strings(found)}
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _string(value: dict[str, Any], member: str, where: str) -> str:

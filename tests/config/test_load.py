@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from dregistry.config import ConfigError, Configuration, Platform, Problem, Storage, load_file
@@ -252,7 +253,8 @@ class FaultTests(LoadingTestCase):
                 urls: {allow: ["(", null], deny: ["[[:alpha:]]"]}
                 indexes: {platformlist: [null]}
             middleware: {storage: [], registry: , repository: {}}
-            notifications: {endpoints: [{disabled: true, timeout: 1.5, headers: 5}, {disabled: true, threshold: x}]}
+            notifications:
+              endpoints: [{disabled: true, timeout: 1.5, headers: 5}, {disabled: true, threshold: x}]
         """
         faults = self.faults(text)
         self.assertEqual(
@@ -349,11 +351,14 @@ class UnknownKeyTests(LoadingTestCase):
 class FileTests(LoadingTestCase):
     """:func:`load_file`."""
 
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = os.path.join(directory.name, "config.yml")
+
     def write(self, content: bytes) -> str:
-        path = self.mktemp()
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
-        return path
+        Path(self.path).write_bytes(content)
+        return self.path
 
     def report(self, path: str) -> str:
         return str(self.assertRaises(ConfigError, load_file, path, {}))
@@ -368,7 +373,7 @@ class FileTests(LoadingTestCase):
         self.assertTrue(self.report(path).startswith(f"{path}: 1 problem"))
 
     def test_missing_directory_and_no_path(self) -> None:
-        self.assertIn("No such file", self.report(self.mktemp()))
+        self.assertIn("No such file", self.report(self.path))
         self.assertIn("cannot be read", self.report(os.curdir))
         self.assertIn("cannot be read", self.report("a\0b"))
 

@@ -1,0 +1,142 @@
+"""
+A real server process on loopback, for tests that talk to it from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 30.0
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RunningRegistry:
+    """
+    ``twistd dregistry`` on a directory and a configuration of its own.
+
+    As a context manager: running inside, gone afterwards. :meth:`kill` and :meth:`start` in between leave the data and
+    the port as they are.
+
+    :param settings: merged into the configuration, section by section.
+    :param data: the data directory; a new one if None, removed at the end.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        data: str | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = tempfile.mkdtemp(prefix="dregistry-test-")
+        self.data = data or os.path.join(self.folder, "data")
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.address}"
+        self.log = os.path.join(self.folder, "log")
+        self._environ = dict(environ or {})
+        self._config = os.path.join(self.folder, "config.yml")
+        self._process: subprocess.Popen[bytes] | None = None
+        config: dict[str, Any] = {
+            "version": 0.1,
+            "log": {"accesslog": {"disabled": True}},
+            "storage": {"filesystem": {"rootdirectory": self.data}, "delete": {"enabled": True}},
+            "http": {"addr": self.address},
+        }
+        for section, values in (settings or {}).items():
+            config[section] = {**config.get(section, {}), **values} if isinstance(values, dict) else values
+        with open(self._config, "w", encoding="utf-8") as file:
+            yaml.safe_dump(config, file)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process, and wait until it answers."""
+        environ = {**os.environ, **self._environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self.folder,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError(f"the registry did not start:\n{self.read_log()}") from None
+                time.sleep(0.05)
+
+    def _command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-c",
+            "from twisted.scripts.twistd import run; run()",
+            "--nodaemon",
+            "--pidfile=",
+            "dregistry",
+            "--config",
+            self._config,
+        ]
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(STOP_TIMEOUT)
+
+    def kill(self) -> None:
+        """SIGKILL to the process and its children."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_TIMEOUT)
+
+    def resident(self) -> int:
+        """Bytes of memory that the process holds now."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def read_log(self) -> str:
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def __enter__(self) -> RunningRegistry:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
