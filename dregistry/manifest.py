@@ -134,9 +134,11 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Of an object. What has a member twice is read one way here and another way there."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in members if names.count(name) > 1)
-        raise ManifestInvalid(f"the member {twice[:64]!r} stands twice in one object")
+        first: set[str] = set()
+        for name, _ in pairs:
+            if name in first:
+                raise ManifestInvalid(f"the member {name[:64]!r} stands twice in one object")
+            first.add(name)
     return members
 
 

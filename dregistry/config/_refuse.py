@@ -24,6 +24,11 @@ def _named(tree: Tree) -> bool:
     return bool(tree) if isinstance(tree, (dict, list)) else _given(tree)
 
 
+def _access_control(tree: Tree) -> bool:
+    """Whether there is any; distribution takes ``auth: none`` for no such section."""
+    return _named(tree) and not (isinstance(tree, Scalar) and tree.text.lower() == "none")
+
+
 def _true(tree: Tree) -> bool:
     return isinstance(tree, Scalar) and (tree.value is True or tree.value in ("y", "Y"))
 
@@ -66,7 +71,7 @@ _PROXY = _refusal("a pull-through cache is", "it would be different: nothing wou
 REFUSED = (
     Rule(
         "auth",
-        _named,
+        _access_control,
         _refusal("authentication is", "it would be unsafe: anybody could pull, push and delete"),
     ),
     Rule("proxy.remoteurl", _given, _PROXY),

@@ -32,6 +32,9 @@ class Faults(Exception):
 def structure(tree: dict[str, Tree], model: type[T]) -> T:
     """Make ``tree`` into an instance of ``model``; what it leaves out, or has as null, takes its default.
 
+    :param model: an attrs class made of strings, numbers, booleans, :data:`Seconds`, choices (``Literal``),
+        expressions (``re.Pattern``), tuples and mappings of these, and classes like itself; its annotations
+        must be resolved.
     :raises Faults: with every value that does not fit.
     """
     try:
@@ -51,6 +54,8 @@ def _flatten(error: Exception, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _flatten(inner, (*path, names.get(note.name, note.name)))
         if others:
             raise error
+    elif isinstance(error, KeyError):
+        yield path, "missing, and it has no default"
     else:
         raise error
 
@@ -72,6 +77,16 @@ def _integer(tree: Tree, _: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong("an integer", tree)
     return value
+
+
+def _number(tree: Tree, _: Any) -> float:
+    value = tree.value if isinstance(tree, Scalar) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise _wrong("a number", tree)
+    try:
+        return float(value)
+    except OverflowError:
+        raise _wrong("a number that a float can hold", tree) from None
 
 
 def _boolean(tree: Tree, _: Any) -> bool:
@@ -236,7 +251,7 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_factory(attrs.has, _section)
     for applies, hook in _HOOKS:
         converter.register_structure_hook_func(applies, hook)
-    for type_, hook in ((str, _text), (int, _integer), (bool, _boolean)):
+    for type_, hook in ((str, _text), (int, _integer), (float, _number), (bool, _boolean)):
         converter.register_structure_hook(type_, hook)
     return converter
 

@@ -1,20 +1,17 @@
-"""
-A thread runner without threads.
-"""
+"""Threads for tests that want none."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import maybeDeferred
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class InlineThreads:
-    """Provides :class:`dregistry.storage.Threads` by making the call at once, where it is asked for."""
+    """:class:`dregistry.storage.Threads` that run each call at once, where it is made."""
 
-    def run(self, call: Callable[..., T], *args: Any) -> Awaitable[T]:
-        done: Deferred[T] = execute(call, *args)
-        return done
+    def run(self, call: Callable[..., _T], *args: Any) -> Awaitable[_T]:
+        return maybeDeferred(call, *args)

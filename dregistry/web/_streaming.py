@@ -190,7 +190,9 @@ class StreamingRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The channel has everything, and has put its idle timeout aside."""
-        self.channel._savedTimeOut = self.channel.timeOut  # also when the timeout was off because the peer was paused
+        self.channel._savedTimeOut = (
+            self.channel.site.timeOut
+        )  # also when the timeout was off because the peer was paused
         self.body.finish()
         if not self._started:
             super().requestReceived(command, _origin_form(path), version)
@@ -279,7 +281,7 @@ class StreamingChannel(HTTPChannel):
     def resume_peer(self, complete: bool) -> None:
         """Read on: the rest of a body, or (when that is ``complete``) just to see whether the peer is still there."""
         if not complete:
-            self.setTimeout(self.timeOut)
+            self.setTimeout(self.site.timeOut)
         if not self._waitingForTransport:
             self._networkProducer.resumeProducing()
 

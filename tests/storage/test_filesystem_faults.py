@@ -105,6 +105,22 @@ class PutTests(_Case):
         self.assertEqual(tree(self.root), before)
         self.assertEqual(result_of(self.driver.get_content("/a/file")), b"old")
 
+    def test_directory_made_and_pruned_by_another(self) -> None:
+        """The rename into place fails by a directory that is gone again when one looks."""
+        real = os.rename
+        for number in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            refusals = [number] * 3
+
+            def rename(source: str, target: str, refusals: list[int] = refusals) -> None:
+                if refusals:
+                    raise OSError(refusals.pop(), "refused")
+                real(source, target)
+
+            with mock.patch.object(os, "rename", rename):
+                self.put("/a/b/c", b"new")
+            self.assertEqual(tree(self.root), {"a/", "a/file", "a/b/", "a/b/c"})
+            result_of(self.driver.delete("/a/b"))
+
     def test_short_writes(self) -> None:
         content = bytes(range(256)) * 50
         real = os.pwrite
