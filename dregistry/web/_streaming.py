@@ -190,9 +190,8 @@ class StreamingRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The channel has everything, and has put its idle timeout aside."""
-        self.channel._savedTimeOut = (
-            self.channel.site.timeOut
-        )  # also when the timeout was off because the peer was paused
+        channel: Any = self.channel
+        channel._savedTimeOut = channel.site.timeOut  # also when it was off because the peer was paused
         self.body.finish()
         if not self._started:
             super().requestReceived(command, _origin_form(path), version)
