@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -43,15 +44,7 @@ class Digest:
     @classmethod
     def parse(cls, text: str) -> Digest:
         """:raise DigestInvalid: for bad grammar, an unknown algorithm, a wrong length or upper case."""
-        algorithm, _, encoded = text.partition(":")
-        pattern = _HEX.get(algorithm)
-        if pattern is None:
-            raise DigestInvalid(f"unsupported digest algorithm or format: {text[:160]!r}")
-        if pattern.fullmatch(encoded) is None:
-            raise DigestInvalid(
-                f"a {algorithm} digest is {ALGORITHMS[algorithm]} lower-case hexadecimal digits: {text[:160]!r}"
-            )
-        return cls(algorithm, encoded)
+        return _parse(text)
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
@@ -66,6 +59,19 @@ class Digest:
 
     def __str__(self) -> str:
         return self._text
+
+
+@lru_cache(4096)
+def _parse(text: str) -> Digest:
+    algorithm, _, encoded = text.partition(":")
+    pattern = _HEX.get(algorithm)
+    if pattern is None:
+        raise DigestInvalid(f"unsupported digest algorithm or format: {text[:160]!r}")
+    if pattern.fullmatch(encoded) is None:
+        raise DigestInvalid(
+            f"a {algorithm} digest is {ALGORITHMS[algorithm]} lower-case hexadecimal digits: {text[:160]!r}"
+        )
+    return Digest(algorithm, encoded)
 
 
 def new_hash(algorithm: str) -> _Hash:

@@ -106,6 +106,24 @@ def parse_manifest(content: bytes, content_type: str | None) -> Manifest:
     )
 
 
+def stored_media_type(content: bytes) -> str:
+    """
+    The media type of a manifest that is stored already, perhaps by a registry that checked other things.
+
+    :raise ManifestInvalid: if it is no JSON object.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ManifestInvalid("the stored content is no manifest")
+    own = document.get("mediaType")
+    if isinstance(own, str) and own:
+        return own
+    return OCI_INDEX if "manifests" in document else OCI_MANIFEST
+
+
 def _load(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_members)

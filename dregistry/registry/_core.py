@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from ..digest import Digest
 from ..errors import DigestInvalid, Unsupported
 from ..storage import IStorageDriver, PathNotFound, Threads
+from ._contents import ContentCache
 from ._hashes import HashCache
-from ._media_types import MediaTypes
 from .listener import IRegistryListener, RegistryEvent
 from .validation import ManifestPolicy
 
@@ -41,7 +41,7 @@ class Core:
     settings: Settings = field(factory=Settings)
     listeners: Sequence[IRegistryListener] = ()
     hashes: HashCache = field(factory=HashCache)
-    media_types: MediaTypes = field(factory=MediaTypes)
+    contents: ContentCache = field(factory=ContentCache)
 
     def require_delete(self) -> None:
         """:raise Unsupported: if the configuration does not allow deletion."""

@@ -18,7 +18,7 @@ from ..storage import ILocalFiles, IStorageDriver, PathNotFound, paths
 from ._core import Core
 from ._guard import guarded, guarded_chunks
 from .catalog import find_repositories
-from .listener import DELETE, MOUNT, PULL, Origin, RegistryEvent
+from .listener import DELETE, MOUNT, PULL, OriginSource, RegistryEvent
 
 _PAGE = 256
 _MOUNT_SEARCH = 4096
@@ -50,7 +50,7 @@ class Blob:
 
 
 class Blobs:
-    def __init__(self, core: Core, name: str, origin: Origin) -> None:
+    def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self._core = core
         self._name = name
         self._origin = origin
@@ -102,7 +102,7 @@ class Blobs:
         self._core.require_delete()
         await self.stat(digest)
         await self._core.driver.delete(paths.layer(self._name, digest))
-        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin, digest=digest))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
 
     @guarded
     async def mount(self, digest: Digest, source: str) -> Descriptor:
@@ -149,7 +149,7 @@ class Blobs:
         event = RegistryEvent(
             action,
             self._name,
-            self._origin,
+            self._origin(),
             media_type=descriptor.media_type,
             digest=descriptor.digest,
             size=descriptor.size,

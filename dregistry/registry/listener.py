@@ -4,7 +4,8 @@ What the domain tells: an event for each thing that happened to a repository, as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from attrs import frozen
 from zope.interface import Interface
@@ -58,6 +59,10 @@ class RegistryEvent:
     tag: str = ""
     from_repository: str = ""
     references: tuple[Descriptor, ...] = ()
+
+
+OriginSource: TypeAlias = Callable[[], Origin]
+"""Gives the origin when there is something to tell; most requests have nobody to tell."""
 
 
 class IRegistryListener(Interface):

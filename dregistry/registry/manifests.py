@@ -12,12 +12,13 @@ from attrs import field, frozen
 
 from ..digest import CANONICAL, Digest
 from ..errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnknown
-from ..manifest import Manifest, parse_manifest
+from ..manifest import Manifest, parse_manifest, stored_media_type
 from ..reference import Reference
 from ..storage import PathNotFound, paths
+from ._contents import Content
 from ._core import Core
 from ._guard import guarded
-from .listener import DELETE, PULL, PUSH, Origin, RegistryEvent
+from .listener import DELETE, PULL, PUSH, OriginSource, RegistryEvent
 from .referrers import Referrers
 from .tags import Tags
 
@@ -42,7 +43,7 @@ class StoredManifest:
 
 
 class Manifests:
-    def __init__(self, core: Core, name: str, origin: Origin, tags: Tags, referrers: Referrers) -> None:
+    def __init__(self, core: Core, name: str, origin: OriginSource, tags: Tags, referrers: Referrers) -> None:
         self._core = core
         self._name = name
         self._origin = origin
@@ -63,23 +64,39 @@ class Manifests:
             if found is None:
                 raise ManifestUnknown(self._name, reference)
             digest, tag = found, reference
-        target = await self._core.read_link(paths.revision_link(self._name, digest))
-        if target is None:
+        content = await self._content(digest)
+        if content is None:
             raise ManifestUnknown(self._name, str(reference))
+        return StoredManifest(digest, content.data, content.media_type, tag)
+
+    async def _content(self, digest: Digest) -> Content | None:
+        """The content of a manifest of this repository; a cached one is checked to be still there."""
+        link = paths.revision_link(self._name, digest)
+        cached = self._core.contents.get(self._name, digest)
         try:
-            content = await self._core.driver.get_content(paths.blob_data(target))
+            if cached is not None:
+                await self._core.driver.stat(link)
+                return cached
+            target = await self._core.read_link(link)
+            if target is None:
+                return None
+            data = await self._core.driver.get_content(paths.blob_data(target))
         except PathNotFound:
-            raise ManifestUnknown(self._name, str(reference)) from None
-        types = self._core.media_types
-        media_type = types.known(digest)
-        if media_type is None:
-            media_type = await self._in_turn(content, types.of, digest, content)
-        return StoredManifest(digest, content, media_type, tag)
+            self._core.contents.drop(self._name, digest)
+            return None
+        content = Content(data, await self._in_turn(data, stored_media_type, data))
+        self._core.contents.put(self._name, digest, content)
+        return content
 
     async def pulled(self, manifest: StoredManifest) -> None:
         """Tell the listeners that a client was given a manifest."""
-        if self._core.listeners:
-            await self._tell(PULL, parse_manifest(manifest.content, None), manifest.digest, manifest.tag)
+        if not self._core.listeners:
+            return
+        try:
+            parsed = parse_manifest(manifest.content, None)
+        except ManifestInvalid:  # stored by another registry that checks other things
+            parsed = Manifest(manifest.content, manifest.media_type)
+        await self._tell(PULL, parsed, manifest.digest, manifest.tag)
 
     @guarded
     async def put(
@@ -131,7 +148,7 @@ class Manifests:
             raise ManifestUnknown(self._name, str(digest)) from None
         with suppress(ManifestInvalid):  # stored by another registry, of a kind that is never listed
             await self._referrers.remove(digest, parse_manifest(stored.content, None))
-        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin, digest=digest))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
 
     async def _in_turn(self, content: bytes, call: Callable[..., _T], *args: Any) -> _T:
         """Call at once for small content, in a thread for content that would hold the reactor up."""
@@ -178,7 +195,7 @@ class Manifests:
         event = RegistryEvent(
             action,
             self._name,
-            self._origin,
+            self._origin(),
             media_type=manifest.media_type,
             digest=digest,
             size=len(manifest.content),

@@ -11,7 +11,7 @@ from ._core import Core
 from ._guard import guarded
 from .blobs import Blobs
 from .catalog import find_repositories
-from .listener import Origin
+from .listener import OriginSource
 from .manifests import Manifests
 from .referrers import Referrers
 from .tags import Tags
@@ -24,11 +24,11 @@ class Registry:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def repository(self, name: str, origin: Origin) -> Repository:
+    def repository(self, name: str, origin: OriginSource) -> Repository:
         """
         The repository of a checked name, existing or not, for one request.
 
-        :param origin: who asks; events carry it.
+        :param origin: tells who asks; events carry it.
         """
         return Repository(self._core, name, origin)
 
@@ -41,7 +41,7 @@ class Registry:
 class Repository:
     """One repository, as one request sees it."""
 
-    def __init__(self, core: Core, name: str, origin: Origin) -> None:
+    def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self.name = name
         self._core = core
         self._origin = origin

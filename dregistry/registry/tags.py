@@ -11,13 +11,13 @@ from ..errors import ManifestUnknown, NameUnknown
 from ..storage import PathNotFound, paths
 from ._core import Core, parse_link
 from ._guard import guarded
-from .listener import DELETE, Origin, RegistryEvent
+from .listener import DELETE, OriginSource, RegistryEvent
 
 _PAGE = 1000
 
 
 class Tags:
-    def __init__(self, core: Core, name: str, origin: Origin) -> None:
+    def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self._core = core
         self._name = name
         self._origin = origin
@@ -71,7 +71,7 @@ class Tags:
             await self._core.driver.delete(paths.tag(self._name, tag))
         except PathNotFound:
             raise ManifestUnknown(self._name, tag) from None
-        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin, tag=tag))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), tag=tag))
 
     @guarded
     async def delete_pointing_at(self, digest: Digest) -> None:

@@ -29,7 +29,7 @@ from ._concurrent import Background
 from ._core import Core
 from ._guard import guarded
 from ._hashes import RunningHash
-from .listener import PUSH, Origin, RegistryEvent
+from .listener import PUSH, OriginSource, RegistryEvent
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCH = 1 << 20
@@ -67,7 +67,7 @@ class _Progress:
 class Uploads:
     """The upload sessions of one repository."""
 
-    def __init__(self, core: Core, name: str, origin: Origin) -> None:
+    def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self._core = core
         self._name = name
         self._origin = origin
@@ -161,7 +161,15 @@ class UploadSession:
     what it holds, durably, for a later request.
     """
 
-    def __init__(self, core: Core, name: str, origin: Origin, uuid: str, writer: IWriter, progress: _Progress) -> None:
+    def __init__(
+        self,
+        core: Core,
+        name: str,
+        origin: OriginSource,
+        uuid: str,
+        writer: IWriter,
+        progress: _Progress,
+    ) -> None:
         self.uuid = uuid
         self._core = core
         self._name = name
@@ -222,7 +230,7 @@ class UploadSession:
             await self._delete()
         if self._core.listeners:
             await self._core.tell(
-                RegistryEvent(PUSH, self._name, self._origin, media_type=OCTET_STREAM, digest=digest, size=size)
+                RegistryEvent(PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=size)
             )
         return Descriptor(OCTET_STREAM, digest, size)
 

@@ -61,17 +61,19 @@ def open_locked(target: str) -> int:
     Open a file for writing, alone: a descriptor, which holds the lock until it is closed.
 
     :raise BlockingIOError: if another holds it.
-    :raise FileNotFoundError: if it is missing, or was removed or replaced while this locked it.
+    :raise FileNotFoundError: if it is missing.
     """
-    descriptor = os.open(target, os.O_WRONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not is_at(descriptor, target):
-            raise _vanished(target)
-    except BaseException:
+    for _ in range(_ATTEMPTS):
+        descriptor = os.open(target, os.O_WRONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_at(descriptor, target):  # else it was moved, removed or replaced before it was locked
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        raise
-    return descriptor
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), target)
 
 
 def create_locked(target: str) -> tuple[int, list[str]]:

@@ -80,7 +80,7 @@ class Call:
 
     @cached_property
     def repository(self) -> Repository:
-        return self.api.registry.repository(self.name, self._origin())
+        return self.api.registry.repository(self.name, self._origin)
 
     def _origin(self) -> Origin:
         peer = self.request.getClientAddress()

@@ -138,6 +138,9 @@ def _uncancelled(work: Coroutine[Any, Any, bytes | None], in_flight: InFlight) -
     Klein cancels what a request waits for when its connection is lost. A handler learns of that from its body, or from
     the producer of its answer, and then has storage to leave in order: nothing may break that off.
     """
+    inner = in_flight.track(Deferred.fromCoroutine(work))
+    if inner.called:
+        return inner
     outer: Deferred[bytes | None] = Deferred(lambda _: None)
 
     def succeeded(result: bytes | None) -> None:
@@ -150,5 +153,5 @@ def _uncancelled(work: Coroutine[Any, Any, bytes | None], in_flight: InFlight) -
         elif not failure.check(errors.RegistryError):
             _log.failure("a request whose client is gone failed", failure)
 
-    in_flight.track(Deferred.fromCoroutine(work)).addCallbacks(succeeded, failed)
+    inner.addCallbacks(succeeded, failed)
     return outer

@@ -11,7 +11,8 @@ from ..registry.blobs import Blob
 from ._api import Call
 from ._conditional import match, none_match, range_applies
 from ._range import ByteRange, requested_range
-from ._sendfile import plain_tcp, send_chunks, send_file
+from ._sendfile import send_chunks, send_file
+from ._transport import plain_tcp
 
 _SMALL = 1 << 16
 """Bytes that are read at once and written with the headers."""
@@ -71,7 +72,8 @@ def _part(call: Call, blob: Blob) -> ByteRange:
 async def _send(call: Call, blob: Blob, part: ByteRange) -> bytes | None:
     if blob.file is not None and part.length <= _SMALL:
         return os.pread(blob.file.fileno(), part.length, part.start)
-    transport = plain_tcp(call.request)
+    channel = call.request.channel
+    transport = plain_tcp(channel.transport) if channel is not None else None
     if blob.file is not None and transport is not None:
         await send_file(call.request, transport, blob.file, part.start, part.length)
     else:

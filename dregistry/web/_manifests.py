@@ -70,7 +70,7 @@ async def _negotiated(call: Call, manifest: StoredManifest) -> StoredManifest:
         return manifest
     if manifest.media_type in (DOCKER_LIST, DOCKER_MANIFEST):
         raise ManifestInvalid(f"the stored manifest is a {manifest.media_type}, which the Accept header does not list")
-    kind = _KIND[manifest.media_type]
+    kind = _KIND.get(manifest.media_type, "manifest")
     raise ManifestUnknown(
         call.name, manifest.tag or str(manifest.digest), f"{kind} found, but accept header does not support {kind}s"
     )

@@ -17,18 +17,14 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from ._transport import is_idle
+
 _log = Logger()
 
 _TURN = 4 << 20
 """Bytes that are handed to the kernel before the reactor serves others; a socket's buffer is full long before."""
 _AHEAD = 8 << 20
 """Bytes that the kernel is asked to have read from the disk by the time they are sent."""
-
-
-def plain_tcp(request: Any) -> tcp.Connection | None:
-    """The socket that the answer goes to, if nothing between encrypts it."""
-    transport = request.channel.transport if request.channel is not None else None
-    return transport if isinstance(transport, tcp.Connection) and not transport.TLS else None
 
 
 def send_file(request: Any, transport: tcp.Connection, file: BinaryIO, offset: int, length: int) -> Deferred[None]:
@@ -78,13 +74,16 @@ class _SendfileProducer:
     def start(self) -> Deferred[None]:
         self._request.registerProducer(self, True)
         self._request.write(b"")
-        self._await_room()
+        self._request.channel.flush()
+        if is_idle(self._transport):
+            self.resumeProducing()
+        else:
+            self._await_room()
         return self._done
 
     def _await_room(self) -> None:
         """
-        Have the reactor call :meth:`resumeProducing` when the transport's own buffer (the headers) is sent and the
-        socket has room.
+        Have the reactor call :meth:`resumeProducing` when all that is queued is sent and the socket has room.
         """
         self._transport.producerPaused = True
         self._transport.startWriting()

@@ -12,6 +12,7 @@ Every name of twisted.web that is private and that this needs stands in this mod
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
@@ -19,11 +20,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 
 from ..errors import BadRequest, ClientDisconnected, RegistryError
 from ._refusal import REFUSAL
+from ._transport import send
 
 HIGH_WATER = 1 << 20
 """Bytes that wait for the handler before the peer is paused."""
@@ -178,6 +181,10 @@ class StreamingRequest(Request):
         """Routing does not look at the host, and what clients send as one need not be a name."""
         return b"localhost"
 
+    def isSecure(self) -> bool:
+        """twisted.web looks for an interface of the transport each time."""
+        return bool(self._forceSSL) or (self.channel is not None and self.channel.isSecure())
+
     def handleContentChunk(self, data: bytes) -> None:
         self.body.deliver(data)
 
@@ -200,9 +207,11 @@ class StreamingRequest(Request):
             super()._cleanup()
 
     def write(self, data: bytes) -> None:
-        if not self.startedWriting and not self._disconnected and not self.body.can_drain():
-            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
-            self.channel.persistent = 0
+        if not self.startedWriting and not self._disconnected:
+            if not self.body.can_drain():
+                self.channel.persistent = 0
+            if not self.channel.persistent:
+                self.responseHeaders.setRawHeaders(b"connection", [b"close"])
         super().write(data)
 
     def _cleanup(self) -> None:
@@ -211,6 +220,8 @@ class StreamingRequest(Request):
             super()._cleanup()
             return
         self._answered = True
+        channel: Any = self.channel
+        channel.flush()
         self.body.drop()
         if not self.channel.persistent:
             self._linger = self.channel.callLater(LINGER, self.channel.loseConnection)
@@ -237,6 +248,10 @@ class StreamingChannel(HTTPChannel):
     requests: list[StreamingRequest]
     site: Any
     _refused = False
+    _peer: Any = None
+    _host: Any = None
+    _secure: bool | None = None
+    _head = b""
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -245,6 +260,46 @@ class StreamingChannel(HTTPChannel):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         super().connectionLost(reason)
         self.site.connections.discard(self)
+
+    def getPeer(self) -> Any:
+        """As twisted.web asks for each request; the kernel is asked once."""
+        if self._peer is None:
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> Any:
+        """See :meth:`getPeer`."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
+
+    def isSecure(self) -> bool:
+        if self._secure is None:
+            self._secure = bool(super().isSecure())
+        return self._secure
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """They wait for the first bytes of the body, to go in one piece with them."""
+        lines = [b"%s %s %s\r\n" % (version, code, reason)]
+        lines += [b"%s: %s\r\n" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
+        lines.append(b"\r\n")
+        self._head = b"".join(lines)
+
+    def write(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        send(self.transport, head + data if head else data)
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        self.write(b"".join(iovec))
+
+    def flush(self) -> None:
+        """Send headers that no body follows yet."""
+        if self._head:
+            self.write(b"")
+
+    def requestDone(self, request: StreamingRequest) -> None:
+        self.flush()
+        super().requestDone(request)
 
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
@@ -305,6 +360,7 @@ class StreamingChannel(HTTPChannel):
             self.requests[-1].body.fail(BadRequest("the body's transfer coding is malformed"))
         else:
             assert self.transport is not None
+            self.flush()
             self.transport.write(REFUSAL)
             self.loseConnection()
 

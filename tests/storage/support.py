@@ -21,7 +21,7 @@ from dregistry.testing import InlineThreads
 
 
 def temporary_directory(case: Any) -> str:
-    folder = tempfile.mkdtemp(prefix="dregistry-test-")
+    folder = tempfile.mkdtemp(prefix="dregistry-storage-driver-")
     case.addCleanup(shutil.rmtree, folder)
     return folder
 

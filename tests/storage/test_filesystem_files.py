@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import stat
+from contextlib import contextmanager
+from threading import Event
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
@@ -172,6 +177,30 @@ class GivenUpTests(_Case):
         self.assertEqual(again.size, size)
         await again.cancel()
 
+    async def test_ends_wait_for_the_write(self) -> None:
+        """No descriptor is closed under a thread that uses it."""
+        real_pwrite, real_close = os.pwrite, os.close
+        for end in ("close", "commit", "cancel"):
+            started, closed, overlaps = Event(), Event(), []
+
+            def pwrite(*args, started=started, closed=closed, overlaps=overlaps) -> int:
+                started.set()
+                overlaps.append(closed.wait(0.05))
+                return real_pwrite(*args)
+
+            def close(descriptor: int, closed=closed) -> None:
+                real_close(descriptor)
+                closed.set()
+
+            writer = await self.driver.writer("/file")
+            with mock.patch.multiple(os, pwrite=pwrite, close=close):
+                waiting = Deferred.fromCoroutine(writer.write(b"x" * 100_000))
+                waiting.addErrback(lambda failure: failure.trap(CancelledError))
+                self.assertTrue(started.wait(10))
+                waiting.cancel()
+                await getattr(writer, end)()
+            self.assertEqual((overlaps, closed.is_set()), ([False], True))
+
     async def test_cancel_while_writing(self) -> None:
         writer = await self.driver.writer("/file")
         waiting = Deferred.fromCoroutine(writer.write(b"x" * 20_000_000))
@@ -190,6 +219,56 @@ class GivenUpTests(_Case):
         await self.refused(CancelledError, waiting)
         await stream.aclose()
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+
+
+class LockedTooLateTests(_Case):
+    """Between the opening of a file and its lock, another process is faster."""
+
+    @contextmanager
+    def meanwhile(self, change):
+        real, changes = fcntl.flock, [change]
+
+        def flock(descriptor: int, operation: int) -> None:
+            if changes:
+                changes.pop()()
+            real(descriptor, operation)
+
+        with mock.patch.object(fcntl, "flock", flock):
+            yield
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.file("/a/file", b"old")
+
+    async def test_removed(self) -> None:
+        with self.meanwhile(lambda: os.unlink(self.at("/a/file"))):
+            await self.refused(PathNotFound, self.driver.writer("/a/file", append=True))
+
+    async def test_moved_away(self) -> None:
+        with self.meanwhile(lambda: os.rename(self.at("/a/file"), self.at("/a/blob"))):
+            await self.refused(PathNotFound, self.driver.writer("/a/file", append=True))
+        self.file("/a/file", b"old")
+        with self.meanwhile(lambda: os.rename(self.at("/a/file"), self.at("/a/blob"))):
+            writer = await self.driver.writer("/a/file")
+        await writer.write(b"new")
+        await writer.commit()
+        self.assertEqual(await self.driver.get_contents(["/a/file", "/a/blob"]), [b"new", b"old"])
+
+    async def test_replaced(self) -> None:
+        for append, expected in ((True, b"replaced, new"), (False, b", new")):
+            self.file("/a/other", b"replaced")
+            with self.meanwhile(lambda: os.rename(self.at("/a/other"), self.at("/a/file"))):
+                writer = await self.driver.writer("/a/file", append)
+            await writer.write(b", new")
+            await writer.commit()
+            self.assertEqual(await self.driver.get_content("/a/file"), expected)
+
+    async def test_pruned(self) -> None:
+        with self.meanwhile(lambda: shutil.rmtree(self.at("/a"))):
+            writer = await self.driver.writer("/a/file")
+        await writer.write(b"new")
+        await writer.commit()
+        self.assertEqual(await self.driver.get_content("/a/file"), b"new")
 
 
 class DescriptorTests(_Case):
