@@ -123,9 +123,7 @@ class Manifests:
         manifest = await self._in_turn(content, parse_manifest, content, content_type)
         self._core.settings.policy.check(manifest)
         await self._require_references(manifest)
-        await self._store(digest, manifest)
-        for tag in dict.fromkeys(tags):
-            await self._tags.put(tag, digest)
+        await self._core.driver.put_contents(await self._changes(digest, manifest, list(dict.fromkeys(tags))))
         if self._core.listeners:
             for tag in dict.fromkeys(tags or ("",)):
                 await self._tell(PUSH, manifest, digest, tag)
@@ -181,15 +179,27 @@ class Manifests:
         [info] = await self._core.driver.stats([paths.blob_data(target)])
         return info is not None
 
-    async def _store(self, digest: Digest, manifest: Manifest) -> None:
-        path = paths.blob_data(digest)
-        [stored] = await self._core.driver.stats([path])
-        if stored is None or stored.size != len(manifest.content):
-            await self._core.driver.put_content(path, manifest.content)
+    async def _changes(self, digest: Digest, manifest: Manifest, tags: Sequence[str]) -> list[tuple[str, bytes]]:
+        """
+        What to write, in that order: each step leaves a repository in which all that can be found is whole.
+
+        A referrer is listed only while its revision is there, so its entry goes before. The current link makes a tag;
+        its history follows.
+        """
+        link = str(digest).encode("ascii")
+        changes: list[tuple[str, bytes]] = []
+        try:
+            stored = (await self._core.driver.stat(paths.blob_data(digest))).size == len(manifest.content)
+        except PathNotFound:
+            stored = False
+        if not stored:
+            changes.append((paths.blob_data(digest), manifest.content))
         if manifest.subject is not None:
-            # Before the revision: a referrer that nobody can pull yet is not listed, one that can be always is.
-            await self._referrers.add(digest, manifest)
-        await self._core.write_link(paths.revision_link(self._name, digest), digest)
+            changes += await self._referrers.entry(digest, manifest)
+        links = [paths.revision_link(self._name, digest)]
+        for tag in tags:
+            links += (paths.tag_current_link(self._name, tag), paths.tag_index_link(self._name, tag, digest))
+        return changes + [(path, link) for path in links if await self._core.read_link(path) != digest]
 
     async def _tell(self, action: str, manifest: Manifest, digest: Digest, tag: str) -> None:
         event = RegistryEvent(

@@ -73,13 +73,12 @@ class Referrers:
                 last = digest
         return ReferrersPage(found, None)
 
-    async def add(self, digest: Digest, manifest: Manifest) -> None:
-        """Remember that a manifest refers to its subject."""
+    async def entry(self, digest: Digest, manifest: Manifest) -> list[tuple[str, bytes]]:
+        """What to write to remember that a manifest refers to its subject; nothing if that is known."""
         assert manifest.subject is not None
         path = paths.referrer_descriptor(self._name, manifest.subject.digest, digest)
         [known] = await self._core.driver.stats([path])
-        if known is None:
-            await self._core.driver.put_content(path, json.dumps(_descriptor(digest, manifest)).encode())
+        return [] if known is not None else [(path, json.dumps(_descriptor(digest, manifest)).encode("ascii"))]
 
     async def remove(self, digest: Digest, manifest: Manifest) -> None:
         """Forget a manifest that was deleted."""
@@ -126,7 +125,7 @@ class Referrers:
             return {}
         if index.media_type not in INDEX_TYPES:
             return {}
-        listed = json.loads(content)["manifests"]
+        listed = json.loads(content).get("manifests") or []
         return {child.digest: entry for child, entry in zip(index.manifests, listed, strict=True)}
 
     async def _scan(self) -> None:
@@ -164,7 +163,7 @@ class Referrers:
                 continue
             manifest = await self._core.threads.run(_parsed, content)
             if manifest is not None and manifest.subject is not None:
-                await self.add(digest, manifest)
+                await driver.put_contents(await self.entry(digest, manifest))
             done.add(str(digest))
         return done
 

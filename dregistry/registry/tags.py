@@ -52,13 +52,6 @@ class Tags:
         return await self._core.read_link(paths.tag_current_link(self._name, tag))
 
     @guarded
-    async def put(self, tag: str, digest: Digest) -> None:
-        """Point the tag at a manifest of this repository, and remember that in its history."""
-        # The current link first: a tag's directory that exists is then always a tag that resolves.
-        await self._core.write_link(paths.tag_current_link(self._name, tag), digest)
-        await self._core.write_link(paths.tag_index_link(self._name, tag, digest), digest)
-
-    @guarded
     async def delete(self, tag: str) -> None:
         """
         Remove a tag; its manifest stays.

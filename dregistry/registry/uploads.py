@@ -1,8 +1,9 @@
 """
 Upload sessions: blobs on their way into a repository.
 
-All of a session is in storage: ``data`` holds the bytes so far, ``startedat`` the time it began, ``progress`` the
-digests of those bytes. Any process that serves the storage can go on with a session that another began.
+All of a session is in storage: ``data`` holds the bytes so far. What outlives its first request has ``progress``, the
+digests of those bytes, and ``startedat``, the time it began. Any process that serves the storage can go on with a
+session that another began.
 
 A finished digest of the first N bytes cannot be continued, so ``progress`` serves the usual end of an upload: the
 closing PUT that brings no more bytes. When bytes are added in a process that does not hold the running hash, hashing
@@ -83,12 +84,9 @@ class Uploads:
         """
         new_hash(algorithm)
         uuid = str(uuid4())
-        put = self._core.driver.put_content
-        await put(paths.upload_data(self._name, uuid), b"", durable=False)
-        started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        await put(paths.upload_started_at(self._name, uuid), started.encode(), durable=False)
+        await self._core.driver.put_content(paths.upload_data(self._name, uuid), b"", durable=False)
         if algorithm != CANONICAL:
-            await put(paths.upload_progress(self._name, uuid), _Progress(algorithm).encode(), durable=False)
+            await _save(self._core, self._name, uuid, _Progress(algorithm))
         return uuid
 
     @guarded
@@ -141,11 +139,11 @@ class Uploads:
         except PathNotFound:
             raise BlobUploadUnknown(uuid) from None
 
-    async def _progress(self, uuid: str) -> _Progress:
+    async def _progress(self, uuid: str) -> _Progress | None:
         try:
             return _Progress.decode(await self._core.driver.get_content(paths.upload_progress(self._name, uuid)))
         except PathNotFound:
-            return _Progress()
+            return None
 
     def _checked(self, uuid: str) -> str:
         if _UUID.fullmatch(uuid) is None:
@@ -168,14 +166,15 @@ class UploadSession:
         origin: OriginSource,
         uuid: str,
         writer: IWriter,
-        progress: _Progress,
+        progress: _Progress | None,
     ) -> None:
         self.uuid = uuid
         self._core = core
         self._name = name
         self._origin = origin
         self._writer = writer
-        self._progress = progress
+        self._saved = progress is not None
+        self._progress = progress = progress or _Progress()
         self._hash = core.hashes.take(uuid, writer.size)
         if self._hash is None and writer.size == 0:
             self._hash = RunningHash.start(progress.algorithm if progress.algorithm in ALGORITHMS else CANONICAL)
@@ -227,7 +226,8 @@ class UploadSession:
         try:
             await self._store(digest, size)
         finally:
-            await self._delete()
+            if self._saved:
+                await self._delete()
         if self._core.listeners:
             await self._core.tell(
                 RegistryEvent(PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=size)
@@ -250,6 +250,7 @@ class UploadSession:
 
     async def _store(self, digest: Digest, size: int) -> None:
         destination = paths.blob_data(digest)
+        link = paths.layer_link(self._name, digest)
         try:
             known = (await self._core.driver.stat(destination)).size == size
         except PathNotFound:
@@ -257,11 +258,12 @@ class UploadSession:
         try:
             if known:
                 await self._writer.cancel()
+                await self._core.write_link(link, digest)
+                await self._delete()
             else:
-                await self._writer.commit(destination)
+                await self._writer.commit(destination, [(link, str(digest).encode("ascii"))])
         except PathNotFound:
             raise BlobUploadUnknown(self.uuid) from None
-        await self._core.write_link(paths.layer_link(self._name, digest), digest)
 
     @guarded
     async def _suspend(self) -> None:
@@ -279,9 +281,7 @@ class UploadSession:
             await self._core.driver.stat(paths.upload_data(self._name, self.uuid))
         except PathNotFound:
             raise BlobUploadUnknown(self.uuid) from None
-        progress = _Progress(self._progress.algorithm, size, digests)
-        path = paths.upload_progress(self._name, self.uuid)
-        await self._core.driver.put_content(path, progress.encode(), durable=False)
+        await _save(self._core, self._name, self.uuid, _Progress(self._progress.algorithm, size, digests), self._saved)
 
     async def _delete(self) -> None:
         with suppress(PathNotFound):
@@ -327,3 +327,11 @@ class UploadSession:
         found = running.digest(algorithm)
         assert found is not None
         return found
+
+
+async def _save(core: Core, name: str, uuid: str, progress: _Progress, again: bool = False) -> None:
+    """Write a session's progress; with the first one goes the time by which registries find forgotten sessions."""
+    await core.driver.put_content(paths.upload_progress(name, uuid), progress.encode(), durable=False)
+    if not again:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        await core.driver.put_content(paths.upload_started_at(name, uuid), now.encode("ascii"), durable=False)

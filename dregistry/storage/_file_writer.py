@@ -5,13 +5,14 @@ The filesystem driver's writer.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 
 from zope.interface import implementer
 
-from ._files import is_at, move, sync_directories, write_all
+from ._durability import Durability
+from ._files import is_at, move_with, replace, write_all
 from ._interfaces import IWriter, PathNotFound, StorageError, Threads
 from ._os_errors import translated
 from ._path import check_path
@@ -29,13 +30,16 @@ class FileWriter:
     number of a closed descriptor may be another file's at once.
     """
 
-    def __init__(self, root: str, path: str, descriptor: int, changed: list[str], threads: Threads) -> None:
+    def __init__(
+        self, root: str, path: str, descriptor: int, changed: list[str], threads: Threads, durability: Durability
+    ) -> None:
         self._root = root
         self._path = path
         self._target = root + path
         self._descriptor = descriptor
         self._changed = changed
         self._threads = threads
+        self._durability = durability
         self._using = Lock()
         self.size = os.fstat(descriptor).st_size
 
@@ -56,36 +60,39 @@ class FileWriter:
                 raise
             self.size += len(data)
 
-    async def commit(self, destination: str | None = None) -> None:
+    async def commit(self, destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> None:
         moved_to = None if destination is None else self._root + check_path(destination)
-        await self._threads.run(self._commit, moved_to)
+        contents = [(self._root + check_path(path), content) for path, content in then]
+        await self._threads.run(self._commit, moved_to, contents)
 
-    def _commit(self, moved_to: str | None) -> None:
+    def _commit(self, moved_to: str | None, contents: Sequence[tuple[str, bytes]]) -> None:
         self._opened()
-        self._finish(moved_to)
+        self._finish(moved_to, contents)
 
     async def close(self) -> None:
         if self._descriptor >= 0:
-            await self._threads.run(self._finish, None)
+            await self._threads.run(self._finish, None, ())
 
-    def _finish(self, moved_to: str | None) -> None:
+    def _finish(self, moved_to: str | None, contents: Sequence[tuple[str, bytes]]) -> None:
         """The lock is held until the end: nobody may write on while the file moves."""
         with self._closing() as descriptor:
             if descriptor < 0:
                 return
             if os.fstat(descriptor).st_size != self.size:  # what a failed write left
                 os.ftruncate(descriptor, self.size)
-            os.fsync(descriptor)
-            if moved_to is None:
-                sync_directories(self._changed)
-            else:
-                self._move(descriptor, moved_to)
+            if moved_to is not None:
+                self._move(descriptor, moved_to, contents)
+                return
+            self._durability.contents([descriptor], ())
+            self._durability.names(descriptor, self._changed)
+            if contents:
+                replace(contents, self._durability)
 
-    def _move(self, descriptor: int, moved_to: str) -> None:
+    def _move(self, descriptor: int, moved_to: str, contents: Sequence[tuple[str, bytes]]) -> None:
         if not is_at(descriptor, self._target):
             raise PathNotFound(self._path)
         with translated(self._path, absent=(FileNotFoundError,)):
-            move(self._target, moved_to)
+            move_with(descriptor, self._target, moved_to, contents, self._durability)
 
     async def cancel(self) -> None:
         if self._descriptor >= 0:

@@ -4,9 +4,8 @@ Files that are replaced, moved and removed whole. Every function here blocks; er
 Names of the form ``.<name>.<random>~`` are on their way in or out: nobody else looks at them. No path of a storage
 driver has a ``~``.
 
-What is durable rests on two kinds of fsync: of a file before it gets its name, and of each directory that got a new
-entry. That a directory made earlier without one (``durable=False``) is there too after a power cut, when something
-below it was fsynced, is left to the journal of the file system: ext4, XFS and btrfs keep that order.
+That a directory made earlier without an fsync is there too after a power cut, when something below it was fsynced, is
+left to the journal of the file system: ext4, XFS and btrfs keep that order.
 """
 
 from __future__ import annotations
@@ -16,11 +15,17 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from attrs import define, field
+
+from ._durability import Durability, sync_directories
+
 _T = TypeVar("_T")
+
+_READ = 1 << 16
 
 _ATTEMPTS = 64
 """How often to start again when another process removes the (empty) directories that were just made."""
@@ -38,9 +43,53 @@ def write_all(descriptor: int, data: bytes, offset: int = 0) -> None:
         offset += written
 
 
-def replace(target: str, content: bytes, durable: bool) -> None:
-    """Put ``content`` at ``target`` in one step, missing directories included."""
-    _persistently(_replace, target, content, durable)
+def read_whole(target: str) -> bytes:
+    """All bytes of a file. Written for small ones: three system calls, where a file object takes seven."""
+    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(descriptor, _READ)
+        if len(data) < _READ:
+            return data
+        pieces = [data]
+        while data := os.read(descriptor, 1 << 20):
+            pieces.append(data)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def replace(contents: Sequence[tuple[str, bytes]], durability: Durability | None) -> None:
+    """
+    Put each content at its place in one step, missing directories included, in the order given.
+
+    :param durability: None if it need not outlast a power cut.
+    """
+    with _written_aside(contents) as asides:
+        if durability is not None:
+            durability.contents([aside.descriptor for aside in asides], _folders(asides))
+        else:
+            for aside in asides:
+                _close(aside)  # a network file system tells only then that there was no room
+        changed = [folder for aside in asides for folder in _place(aside, durability)]
+        if durability is not None:
+            durability.names(asides[-1].descriptor, changed)
+
+
+def move_with(
+    descriptor: int, source: str, target: str, contents: Sequence[tuple[str, bytes]], durability: Durability
+) -> None:
+    """
+    Rename a file, then put each content at its place; durable when this returns.
+
+    :param descriptor: of the file, open and locked.
+    :raise FileNotFoundError: if ``source`` is missing.
+    """
+    with _written_aside(contents) as asides:
+        durability.contents([descriptor, *(aside.descriptor for aside in asides)], _folders(asides))
+        changed = _move_in(source, target)
+        for aside in asides:
+            changed += _place(aside, durability)
+        durability.names(asides[-1].descriptor if asides else descriptor, changed)
 
 
 def move(source: str, target: str) -> None:
@@ -49,11 +98,7 @@ def move(source: str, target: str) -> None:
 
     :raise FileNotFoundError: if ``source`` is missing.
     """
-    for _ in range(_ATTEMPTS):
-        os.stat(source)
-        with suppress(FileNotFoundError):  # the directories made for it may be taken for empty ones and removed
-            return _move(source, target)
-    raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
+    sync_directories(_rename(source, target))
 
 
 def open_locked(target: str) -> int:
@@ -121,64 +166,161 @@ def _persistently(call: Callable[..., _T], *args: object) -> _T:
     return call(*args)
 
 
-def _replace(target: str, content: bytes, durable: bool) -> None:
-    base, missing = _missing_above(target)
-    if not missing:
-        temporary = _temporary_beside(target)
-        try:
-            _write_new(temporary, content, durable)
-            os.rename(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)
-            raise
-    else:
-        _replace_with_directories(base, missing, target, content, durable)
-    if durable:
-        sync_directories([base])
+@define
+class _Aside:
+    """
+    Content that is written, but is not in its place yet.
+
+    :ivar file: where it is.
+    :ivar descriptor: of the file; -1 when it is closed.
+    :ivar top: the topmost of the directories that were made aside for it, and where that one belongs; None if no
+        directory was missing.
+    :ivar folders: all directories that were made aside.
+    """
+
+    target: str
+    content: bytes = field(repr=False)
+    file: str
+    descriptor: int
+    top: tuple[str, str] | None
+    folders: list[str]
 
 
-def _replace_with_directories(base: str, missing: list[str], target: str, content: bytes, durable: bool) -> None:
-    """Build the missing directories aside, with the content in them, and rename the topmost of them into place."""
-    top = os.path.join(base, missing[0])
-    temporary = _temporary_beside(top)
-    folders = [os.path.join(temporary, *missing[1 : depth + 1]) for depth in range(len(missing))]
-    file = os.path.join(folders[-1], os.path.basename(target))
+@contextmanager
+def _written_aside(contents: Sequence[tuple[str, bytes]]) -> Iterator[list[_Aside]]:
+    """Write each content aside. What has not been put in its place by the end is removed."""
+    asides: list[_Aside] = []
     try:
-        for folder in folders:
-            os.mkdir(folder)
-        _write_new(file, content, durable)
-        if durable:
-            sync_directories(folders)
-        try:
-            os.rename(temporary, top)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            raise _vanished(top) from None  # another made it meanwhile: begin again, inside it
+        for target, content in contents:
+            asides.append(_persistently(_write_aside, target, content))
+        yield asides
     except BaseException:
-        with suppress(OSError):
-            os.unlink(file)
-        for folder in reversed(folders):
-            with suppress(OSError):
-                os.rmdir(folder)
+        for aside in asides:
+            _discard(aside)
         raise
-
-
-def _write_new(path: str, content: bytes, durable: bool) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        write_all(descriptor, content)
-        if durable:
-            os.fsync(descriptor)
     finally:
+        for aside in asides:
+            _close(aside)
+
+
+def _close(aside: _Aside) -> None:
+    descriptor, aside.descriptor = aside.descriptor, -1
+    if descriptor >= 0:
         os.close(descriptor)
 
 
-def _move(source: str, target: str) -> None:
-    changed = _make_directories(target)
-    os.rename(source, target)
-    sync_directories(changed)
+def _write_aside(target: str, content: bytes) -> _Aside:
+    base, missing = _missing_above(target)
+    folders: list[str] = []
+    top = None
+    if missing:
+        place = os.path.join(base, missing[0])
+        temporary = _temporary_beside(place)
+        top = (temporary, place)
+        folders = [os.path.join(temporary, *missing[1 : depth + 1]) for depth in range(len(missing))]
+    file = os.path.join(folders[-1], os.path.basename(target)) if folders else _temporary_beside(target)
+    try:
+        for folder in folders:
+            os.mkdir(folder)
+        return _Aside(target, content, file, _write_new(file, content), top, folders)
+    except BaseException:
+        _clear(file, folders)
+        raise
+
+
+def _write_new(path: str, content: bytes) -> int:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        write_all(descriptor, content)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _place(aside: _Aside, durability: Durability | None) -> list[str]:
+    """
+    Give it its name; the directories that have a new entry.
+
+    When a directory above is removed meanwhile, with what was written aside in it, it is written again.
+    """
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return _place_once(aside)
+        if os.path.exists(aside.file):
+            continue
+        again = _persistently(_write_aside, aside.target, aside.content)
+        _close(aside)
+        aside.descriptor, aside.file, aside.top, aside.folders = again.descriptor, again.file, again.top, again.folders
+        if durability is not None:
+            durability.contents([aside.descriptor], aside.folders)
+    return _place_once(aside)
+
+
+def _place_once(aside: _Aside) -> list[str]:
+    if aside.top is not None:
+        temporary, place = aside.top
+        try:
+            os.rename(temporary, place)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return [os.path.dirname(place)]
+        if not os.path.isdir(place):
+            raise _vanished(place)
+        changed = _make_directories(aside.target)  # another made it meanwhile
+        os.rename(aside.file, aside.target)
+        _clear(None, aside.folders)
+        return changed
+    os.rename(aside.file, aside.target)
+    return [os.path.dirname(aside.target)]
+
+
+def _discard(aside: _Aside) -> None:
+    _clear(aside.file, aside.folders)
+
+
+def _clear(file: str | None, folders: Sequence[str]) -> None:
+    if file is not None:
+        with suppress(OSError):
+            os.unlink(file)
+    for folder in reversed(folders):
+        with suppress(OSError):
+            os.rmdir(folder)
+
+
+def _folders(asides: Sequence[_Aside]) -> list[str]:
+    return [folder for aside in asides for folder in aside.folders]
+
+
+def _move_in(source: str, target: str) -> list[str]:
+    """
+    Rename a file; the directories that have a new entry. A directory that holds nothing but the file is renamed with
+    it if the target's is missing: that is cheaper than to make the one and remove the other.
+    """
+    folder, name = os.path.split(source)
+    place = os.path.dirname(target)
+    if name == os.path.basename(target) and not os.path.exists(place) and os.listdir(folder) == [name]:
+        changed = _make_directories(place)
+        try:
+            os.rename(folder, place)
+        except OSError:
+            pass  # another made it, or removed what is above: take the long way
+        else:
+            return changed
+    return _rename(source, target)
+
+
+def _rename(source: str, target: str) -> list[str]:
+    """Rename a file, creating the directories above ``target``; the directories that have a new entry."""
+    for _ in range(_ATTEMPTS):
+        os.stat(source)
+        with suppress(FileNotFoundError):  # the directories made for it may be taken for empty ones and removed
+            changed = _make_directories(target)
+            os.rename(source, target)
+            return changed
+    raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
 
 
 def _create_locked(target: str) -> tuple[int, list[str]]:
@@ -219,13 +361,3 @@ def _missing_above(target: str) -> tuple[str, list[str]]:
 def _temporary_beside(target: str) -> str:
     folder, name = os.path.split(target)
     return f"{folder}/.{name[:128]}.{secrets.token_hex(8)}~"
-
-
-def sync_directories(folders: Iterable[str]) -> None:
-    for folder in folders:
-        with suppress(FileNotFoundError):  # removed by another meanwhile: nothing left to keep
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

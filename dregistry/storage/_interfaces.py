@@ -12,7 +12,6 @@ passes :class:`dregistry.testing.StorageDriverSuite`, which checks the sentences
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from attrs import define, frozen
@@ -75,13 +74,13 @@ class StorageUnavailable(StorageError):
 class FileInfo:
     """
     :ivar size: bytes; 0 for a directory.
-    :ivar modified: when the content was last changed, aware UTC; None where the engine does not tell.
+    :ivar modified: when the content was last changed, in seconds since the epoch; None where the engine does not tell.
     """
 
     path: str
     size: int
     is_dir: bool
-    modified: datetime | None = None
+    modified: float | None = None
 
 
 class Threads(Protocol):
@@ -109,12 +108,14 @@ class IWriter(Interface):
         :raise StorageError: if the writer is closed.
         """
 
-    def commit(destination: str | None = None) -> Awaitable[None]:
+    def commit(destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> Awaitable[None]:
         """
         Make all that was written durable (it survives a power cut once this returns), and close.
 
         :param destination: where to move it, replacing what is there, in one step; None to leave it at its path. No
             later writer of the old path can reach the moved content.
+        :param then: small contents to put at their paths in this order, once the content is at its destination, as
+            :meth:`IStorageDriver.put_contents` does: none of them is ever there without it.
         :raise PathNotFound: if ``destination`` is given and the path was deleted meanwhile.
         :raise StorageFull: what was written remains at the path, for another writer.
         :raise StorageError: if the writer is closed.
@@ -157,6 +158,14 @@ class IStorageDriver(Interface):
         :param durable: whether the content must survive a power cut, whole, once this returns. It survives the end of
             the process either way.
         :raise StorageFull: what was there before remains.
+        """
+
+    def put_contents(contents: Sequence[tuple[str, bytes]]) -> Awaitable[None]:
+        """
+        :meth:`put_content`, durable, of several paths in this order: whatever happens, each of them has its content
+        only if those before it have theirs. May cost much less than one after the other.
+
+        :param contents: pairs of path and content.
         """
 
     def read(path: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:

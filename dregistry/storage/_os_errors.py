@@ -8,7 +8,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ._interfaces import PathNotFound, StorageFull, StorageUnavailable, WriterBusy
+from ._interfaces import PathNotFound, StorageError, StorageFull, StorageUnavailable, WriterBusy
 
 _ABSENT: tuple[type[OSError], ...] = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -22,11 +22,16 @@ def translated(path: str, absent: tuple[type[OSError], ...] = _ABSENT) -> Iterat
     """
     try:
         yield
-    except absent:
-        raise PathNotFound(path) from None
-    except BlockingIOError:
-        raise WriterBusy(path) from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageFull(path) from error
-        raise StorageUnavailable(f"{path}: {error.strerror}") from error
+        raise translation(path, error, absent) from error
+
+
+def translation(path: str, error: OSError, absent: tuple[type[OSError], ...] = _ABSENT) -> StorageError:
+    """What ``error`` is to the contract."""
+    if isinstance(error, absent):
+        return PathNotFound(path)
+    if isinstance(error, BlockingIOError):
+        return WriterBusy(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(path)
+    return StorageUnavailable(f"{path}: {error.strerror}")

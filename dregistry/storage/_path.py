@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ._interfaces import InvalidPath
 
@@ -10,6 +11,7 @@ _PATH = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._-]{1,255})+")
 _LIMIT = 1000
 
 
+@lru_cache(4096)
 def check_path(path: str) -> str:
     """
     Give ``path`` back.

@@ -5,15 +5,15 @@ What is small and likely in the page cache (link files, manifests) is read on th
 thread costs more than the read. Everything that waits for a disk (fsync, large reads and writes, listings) runs in
 the threads that the core hands in.
 
-Durability: content is written to a temporary file beside its place, fsynced and renamed; then every directory whose
-entries changed is fsynced. A crash leaves at most a temporary name (``.<name>.<random>~``) that no reader sees.
+Content is written to a temporary file beside its place, brought to the disk and renamed, as
+:mod:`dregistry.storage._durability` says. A crash leaves at most a temporary name (``.<name>.<random>~``) that no
+reader sees.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from heapq import nsmallest
 from stat import S_ISDIR
 from typing import BinaryIO
@@ -22,8 +22,9 @@ from attrs import frozen
 from zope.interface import implementer
 
 from ._directories import search_directories
+from ._durability import Durability, durability_of
 from ._file_writer import FileWriter
-from ._files import create_locked, is_temporary, move, open_locked, remove, replace
+from ._files import create_locked, is_temporary, move, open_locked, read_whole, remove, replace
 from ._interfaces import (
     FileInfo,
     IDirectorySearch,
@@ -35,12 +36,14 @@ from ._interfaces import (
     StorageUnavailable,
     Threads,
 )
-from ._os_errors import translated
+from ._os_errors import translated, translation
 from ._path import check_path
 
 _PIECE = 1 << 20
 _SMALL = 1 << 16
 """Bytes that are written on the calling thread: into the page cache, faster than a hop."""
+_FEW = 64
+"""Files that are looked at on the calling thread; some microseconds each."""
 
 
 @frozen
@@ -58,9 +61,15 @@ class FilesystemOptions:
 class FilesystemDriver:
     name = "filesystem"
 
-    def __init__(self, root: str, threads: Threads) -> None:
+    """
+    :param root: the directory that holds everything; made when something is written.
+    :param durability: how content is made safe; None for what the file system of ``root`` allows.
+    """
+
+    def __init__(self, root: str, threads: Threads, durability: Durability | None = None) -> None:
         self._root = os.path.abspath(root)
         self._threads = threads
+        self._durability = durability or durability_of(self._root)
 
     def _at(self, path: str) -> str:
         return self._root + check_path(path)
@@ -83,8 +92,10 @@ class FilesystemDriver:
         return found
 
     def _get_content(self, path: str) -> bytes:
-        with translated(path), self.open_local(path) as file:
-            return file.read()
+        try:
+            return read_whole(self._at(path))
+        except OSError as error:
+            raise translation(path, error) from None
 
     def open_local(self, path: str) -> BinaryIO:
         with translated(path):
@@ -99,7 +110,17 @@ class FilesystemDriver:
 
     def _put_content(self, path: str, target: str, content: bytes, durable: bool) -> None:
         with translated(path, absent=()):
-            replace(target, content, durable)
+            replace([(target, content)], self._durability if durable else None)
+
+    async def put_contents(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        if contents:
+            await self._threads.run(
+                self._put_contents, contents[0][0], [(self._at(path), content) for path, content in contents]
+            )
+
+    def _put_contents(self, path: str, contents: Sequence[tuple[str, bytes]]) -> None:
+        with translated(path, absent=()):
+            replace(contents, self._durability)
 
     async def read(self, path: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         with self.open_local(path) as file:
@@ -122,7 +143,7 @@ class FilesystemDriver:
         return self._stat(path)
 
     async def stats(self, paths: Sequence[str]) -> list[FileInfo | None]:
-        return await self._threads.run(self._stats, paths)
+        return self._stats(paths) if len(paths) <= _FEW else await self._threads.run(self._stats, paths)
 
     def _stats(self, paths: Sequence[str]) -> list[FileInfo | None]:
         found: list[FileInfo | None] = []
@@ -134,11 +155,12 @@ class FilesystemDriver:
         return found
 
     def _stat(self, path: str) -> FileInfo:
-        with translated(path):
+        try:
             found = os.stat(self._at(path))
+        except OSError as error:
+            raise translation(path, error) from None
         directory = S_ISDIR(found.st_mode)
-        modified = datetime.fromtimestamp(found.st_mtime, UTC)
-        return FileInfo(path, 0 if directory else found.st_size, directory, modified)
+        return FileInfo(path, 0 if directory else found.st_size, directory, found.st_mtime)
 
     async def children(self, path: str, after: str = "", limit: int | None = None) -> list[str]:
         return await self._threads.run(_children, path, self._at(path), after, limit)
@@ -155,7 +177,7 @@ class FilesystemDriver:
         else:
             with translated(path, absent=()):
                 descriptor, changed = create_locked(target)
-        return FileWriter(self._root, path, descriptor, changed, self._threads)
+        return FileWriter(self._root, path, descriptor, changed, self._threads, self._durability)
 
     async def move(self, source: str, destination: str) -> None:
         await self._threads.run(self._move, source, self._at(source), self._at(destination))

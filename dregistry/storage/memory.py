@@ -4,8 +4,8 @@ The ``inmemory`` driver: for tests and trials. Everything is lost when the proce
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from heapq import nsmallest
 from io import BytesIO
 
@@ -34,7 +34,7 @@ class MemoryOptions:
 @frozen
 class _Content:
     data: bytes
-    modified: datetime
+    modified: float
 
 
 @implementer(IStorageDriver)
@@ -56,6 +56,10 @@ class MemoryDriver:
 
     async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         self._put(check_path(path), bytes(content))
+
+    async def put_contents(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        for path, content in contents:
+            await self.put_content(path, content)
 
     async def read(self, path: str, offset: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         data = self._content(path).data
@@ -114,9 +118,9 @@ class MemoryDriver:
             del self._contents[found]
             self._writing.pop(found, None)
 
-    def _put(self, path: str, data: bytes, modified: datetime | None = None) -> None:
+    def _put(self, path: str, data: bytes, modified: float | None = None) -> None:
         self._writing.pop(path, None)
-        self._contents[path] = _Content(data, modified or datetime.now(UTC))
+        self._contents[path] = _Content(data, modified or time.time())
 
     def _content(self, path: str) -> _Content:
         content = self._contents.get(check_path(path))
@@ -147,15 +151,16 @@ class _MemoryWriter:
         self._check_open()
         self._data += data
 
-    async def commit(self, destination: str | None = None) -> None:
+    async def commit(self, destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> None:
         self._check_open()
-        if destination is not None:
-            check_path(destination)
+        for path in (destination or self._path, *(path for path, _ in then)):
+            check_path(path)
         kept = self._finish()
         if destination is not None:
             if not kept:
                 raise PathNotFound(self._path)
             await self._driver.move(self._path, destination)
+        await self._driver.put_contents(then)
 
     async def close(self) -> None:
         self._finish()

@@ -16,6 +16,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
+from dregistry.storage._durability import Durability, EachFile
 from dregistry.storage.filesystem import FilesystemDriver
 from dregistry.testing import InlineThreads
 
@@ -26,8 +27,8 @@ def temporary_directory(case: Any) -> str:
     return folder
 
 
-def inline_driver(root: str) -> FilesystemDriver:
-    return FilesystemDriver(root, InlineThreads())
+def inline_driver(root: str, durability: Durability | None = None) -> FilesystemDriver:
+    return FilesystemDriver(root, InlineThreads(), durability or EachFile())
 
 
 class Pool:

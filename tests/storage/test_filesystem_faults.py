@@ -12,7 +12,6 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry.storage import PathNotFound, StorageFull, StorageUnavailable
-from dregistry.storage.filesystem import FilesystemDriver
 
 from .support import ended, fork, inline_driver, result_of, temporary_directory, tree
 
@@ -207,7 +206,7 @@ class OtherTests(_Case):
 
     def test_broken_content(self) -> None:
         """As of a disk that fails: opened, but not to be read."""
-        with mock.patch("dregistry.storage.filesystem.FilesystemDriver.open_local", _broken):
+        with failing("read", errno.EIO):
             self.refused(self.driver.get_content("/a/file"), errno.EIO, "/a/file")
             self.refused(self.driver.get_contents(["/a/file"]), errno.EIO, "/a/file")
 
@@ -231,10 +230,3 @@ class OtherTests(_Case):
         self.assertEqual(ended(fork(limited)), 0)
         self.assertEqual(result_of(self.driver.get_content("/a/file")), b"old")
         self.assertEqual(result_of(self.driver.get_content("/u/data")), b"x" * 90_000 + b"z" * 10_000)
-
-
-def _broken(driver: FilesystemDriver, path: str):
-    file = mock.MagicMock()
-    file.__enter__.return_value.read.side_effect = OSError(errno.EIO, os.strerror(errno.EIO))
-    file.__exit__.return_value = False
-    return file
