@@ -15,11 +15,14 @@ from ..digest import Digest
 from ..errors import BlobUnknown
 from ..manifest import OCTET_STREAM, Descriptor
 from ..storage import ILocalFiles, IStorageDriver, PathNotFound, paths
+from ._contents import Content
 from ._core import Core
 from ._guard import guarded, guarded_chunks
 from .catalog import find_repositories
 from .listener import DELETE, MOUNT, PULL, OriginSource, RegistryEvent
 
+SMALL = 1 << 16
+"""Bytes of a blob up to which it is read at once."""
 _PAGE = 256
 _MOUNT_SEARCH = 4096
 """How many repositories a mount without a source looks into."""
@@ -28,16 +31,18 @@ _MOUNT_SEARCH = 4096
 @define
 class Blob:
     """
-    A blob to read from.
+    A blob to read from: by ``content`` if that is there, else by ``file``, else by :meth:`chunks`.
 
     :ivar size: bytes.
+    :ivar content: all of it, if it is small.
     :ivar file: open and unbuffered, if the driver's content is in local files; whoever asked for the blob closes it.
     """
 
     digest: Digest
     size: int
     _driver: IStorageDriver
-    _path: str
+    _path: str = ""
+    content: bytes | None = None
     file: BinaryIO | None = None
 
     def chunks(self, offset: int, length: int) -> AsyncIterator[bytes]:
@@ -77,13 +82,21 @@ class Blobs:
         :raise BlobUnknown: if the repository has no such blob.
         """
         driver = self._core.driver
-        path = await self._path(digest)
+        cached = self._core.contents.get(self._name, digest)
         try:
-            if ILocalFiles.providedBy(driver):
-                file = driver.open_local(path)
-                return Blob(digest, file.seek(0, 2), driver, path, file)
-            return Blob(digest, (await driver.stat(path)).size, driver, path)
+            if cached is not None:
+                await driver.stat(paths.layer_link(self._name, digest))
+                return Blob(digest, len(cached.data), driver, content=cached.data)
+            path = await self._path(digest)
+            size = (await driver.stat(path)).size
+            if size <= SMALL:
+                data = await driver.get_content(path)
+                self._core.contents.put(self._name, digest, Content(data, OCTET_STREAM))
+                return Blob(digest, len(data), driver, content=data)
+            file = driver.open_local(path) if ILocalFiles.providedBy(driver) else None
+            return Blob(digest, size, driver, path, file=file)
         except PathNotFound:
+            self._core.contents.drop(self._name, digest)
             raise BlobUnknown(str(digest)) from None
 
     async def pulled(self, digest: Digest, size: int) -> None:

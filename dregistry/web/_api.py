@@ -58,16 +58,19 @@ class Call:
         self.name = name
         self.identity = Identity()
 
-    async def authorize(self, accesses: Sequence[Access]) -> None:
+    async def authorize(self, actions: Sequence[str]) -> None:
         """
         The one place that asks whether a request may do what it asks.
 
+        :param actions: on the repository that the path names or, if it names none, on the catalog.
         :raise Unsupported: if the registry is read-only.
         :raise Unauthorized:
         :raise Denied:
         """
         if self.api.read_only and self.request.method not in READ_METHODS:
             raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"))
+        resource = ("repository", self.name) if self.name else ("registry", "catalog")
+        accesses = [Access(*resource, action) for action in actions]
         self.identity = await self.api.access.authorize(_Headers(self.request), accesses)
 
     async def may_pull(self, name: str) -> bool:

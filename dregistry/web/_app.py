@@ -13,30 +13,19 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
-from werkzeug.routing import BaseConverter
 from zope.interface import implementer
 
 from .. import errors
-from ..auth import Access
 from ..reference import parse_name
 from . import _base, _blobs, _catalog, _manifests, _referrers, _tags, _uploads
 from ._api import Api, Call
 from ._errors import answer_failure, write_error
 from ._inflight import InFlight
+from ._routing import RegistryApp
 
 _log = Logger()
 
 Handler = Callable[..., Awaitable[bytes | None]]
-
-
-class NameConverter(BaseConverter):
-    """
-    A repository name in a path. It spans slashes and takes as much as it can: what is no name is told so later, by
-    :func:`dregistry.reference.parse_name`.
-    """
-
-    regex = ".+"
-    part_isolating = False
 
 
 @frozen
@@ -77,9 +66,7 @@ ROUTES = (
 
 def build_app(api: Api) -> Klein:
     """A Klein application with every route of the registry."""
-    app = Klein()
-    app.url_map.converters["name"] = NameConverter
-    app.url_map.merge_slashes = False
+    app = RegistryApp()
     app.route("/", methods=["GET"])(_endpoint(api, Route("/", ["GET"], _base.alive)))
     for route in ROUTES:
         app.route(api.links.prefix + route.rule, methods=route.methods)(_endpoint(api, route))
@@ -126,8 +113,7 @@ def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None]]:
 async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str]) -> bytes | None:
     name = segments.pop("name", None)
     call = Call(api, request, parse_name(name) if name is not None else "")
-    type_ = "repository" if name is not None else "registry"
-    await call.authorize([Access(type_, call.name or "catalog", action) for action in route.actions])
+    await call.authorize(route.actions)
     return await route.handler(call, **segments)
 
 

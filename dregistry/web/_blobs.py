@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from ..digest import Digest
 from ..errors import PreconditionFailed
 from ..manifest import OCTET_STREAM
@@ -13,9 +11,6 @@ from ._conditional import match, none_match, range_applies
 from ._range import ByteRange, requested_range
 from ._sendfile import send_chunks, send_file
 from ._transport import plain_tcp
-
-_SMALL = 1 << 16
-"""Bytes that are read at once and written with the headers."""
 
 
 async def head(call: Call, digest: str) -> bytes:
@@ -70,8 +65,8 @@ def _part(call: Call, blob: Blob) -> ByteRange:
 
 
 async def _send(call: Call, blob: Blob, part: ByteRange) -> bytes | None:
-    if blob.file is not None and part.length <= _SMALL:
-        return os.pread(blob.file.fileno(), part.length, part.start)
+    if blob.content is not None:
+        return blob.content[part.start : part.end + 1]
     channel = call.request.channel
     transport = plain_tcp(channel.transport) if channel is not None else None
     if blob.file is not None and transport is not None:

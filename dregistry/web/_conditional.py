@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_MEMBER = re.compile(r'[ \t]*(W/)?(?:"([^"]*)"|([^",\s]+))[ \t]*(?:,|$)')
+_MEMBER = re.compile(r'[ \t,]*(W/)?(?:"([^"]*)"|([^",\s]+))[ \t]*(?:,|$)')
 
 
 def none_match(header: str | None, etag: str | None) -> bool:

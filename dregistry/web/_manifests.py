@@ -11,8 +11,8 @@ from ..reference import Reference, parse_reference, parse_tag
 from ..registry.manifests import StoredManifest
 from ._accept import accepts, names
 from ._api import Call
+from ._body import request_body
 from ._conditional import match, none_match
-from ._streaming import request_body
 
 _KIND = {OCI_MANIFEST: "OCI manifest", OCI_INDEX: "OCI index"}
 

@@ -2,7 +2,7 @@
 Request bodies as they arrive.
 
 Stock twisted.web spools a whole body to a file and only then looks at the request. Here a request with a body is
-routed as soon as its headers are there, and its handler iterates over :func:`request_body`, whose pace holds the
+routed as soon as its headers are there, and its handler iterates over :func:`._body.request_body`, whose pace holds the
 peer back.
 
 Every name of twisted.web that is private and that this needs stands in this module:
@@ -11,153 +11,24 @@ Every name of twisted.web that is private and that this needs stands in this mod
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 
-from ..errors import BadRequest, ClientDisconnected, RegistryError
+from ..errors import BadRequest, ClientDisconnected
+from ._body import StreamedBody
 from ._refusal import REFUSAL
 from ._transport import send
 
-HIGH_WATER = 1 << 20
-"""Bytes that wait for the handler before the peer is paused."""
-LOW_WATER = HIGH_WATER // 4
-"""Bytes that wait when the peer is resumed."""
-DRAIN_LIMIT = 1 << 16
-"""Bytes of a body that nobody wants which are read to keep the connection; for more, it is closed."""
 LINGER = 2.0
 """Seconds in which a client may still read the answer to a body that it is not done sending."""
 _LENGTH_DIGITS = 18
-
-
-class SpooledBody:
-    """The body of a request of a plain ``twisted.web.server.Site``, which holds it already. Iterate over it."""
-
-    def __init__(self, request: IRequest) -> None:
-        self._content = request.content
-        position = self._content.tell()
-        self.length: int | None = self._content.seek(0, 2) - position
-        self._content.seek(position)
-
-    def __aiter__(self) -> SpooledBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece: bytes = self._content.read(1 << 16)
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-
-class StreamedBody:
-    """
-    The body of a :class:`StreamingRequest`. Iterate over it for its pieces, once.
-
-    Iteration raises :exc:`ClientDisconnected` when the peer goes away before the end, and :exc:`BadRequest` when the
-    transfer coding breaks off.
-
-    :ivar length: bytes that the headers promise; None if it is chunked.
-    :ivar complete: whether all of it has arrived.
-    """
-
-    def __init__(self, channel: Any, length: int | None) -> None:
-        self.length = length
-        self.complete = False
-        self._channel = channel
-        self._received = 0
-        self._pieces: deque[bytes] = deque()
-        self._waiting_size = 0
-        self._reader: Deferred[None] | None = None
-        self._failure: RegistryError | None = None
-        self._dropping = False
-        self._paused = False
-        self._expected = False
-
-    def __aiter__(self) -> StreamedBody:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._expected:
-            self._expected = False
-            self._channel.send_continue()
-        while not self._pieces:
-            if self._failure is not None:
-                raise self._failure
-            if self.complete:
-                raise StopAsyncIteration
-            self._reader = Deferred()
-            await self._reader
-        piece = self._pieces.popleft()
-        self._waiting_size -= len(piece)
-        if self._paused and self._waiting_size <= LOW_WATER:
-            self._resume()
-        return piece
-
-    def expect_continue(self) -> None:
-        """The peer waits for leave to send: it gets it when the first piece is asked for."""
-        self._expected = True
-
-    def can_drain(self) -> bool:
-        """Whether little enough is still to come that the connection is worth keeping."""
-        if self.complete:
-            return True
-        if self.length is None or self._failure is not None or self._expected:
-            return False
-        return self.length - self._received <= DRAIN_LIMIT
-
-    def deliver(self, piece: bytes) -> None:
-        """A piece has arrived."""
-        self._received += len(piece)
-        if self._dropping or self._failure is not None or not piece:
-            return
-        self._pieces.append(piece)
-        self._waiting_size += len(piece)
-        if self._waiting_size > HIGH_WATER:
-            self._pause()
-        self._wake()
-
-    def finish(self) -> None:
-        """All of it has arrived."""
-        self.complete = True
-        self._wake()
-
-    def fail(self, error: RegistryError) -> None:
-        """The rest will not arrive."""
-        if self._failure is None and not self.complete:
-            self._failure = error
-            self._wake()
-
-    def drop(self) -> None:
-        """Nobody wants the rest."""
-        self._dropping = True
-        self._pieces.clear()
-        self._waiting_size = 0
-        self._resume()
-
-    def _wake(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.callback(None)
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._channel.pause_peer()
-
-    def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            if self._failure is None:
-                self._channel.resume_peer(self.complete)
 
 
 class StreamingRequest(Request):
@@ -175,7 +46,8 @@ class StreamingRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()  # twisted.web closes it; the body does not go there
-        self.body = StreamedBody(self.channel, length)
+        channel: Any = self.channel
+        self.body = StreamedBody(channel, length)
 
     def getRequestHostname(self) -> bytes:
         """Routing does not look at the host, and what clients send as one need not be a name."""
@@ -252,6 +124,7 @@ class StreamingChannel(HTTPChannel):
     _host: Any = None
     _secure: bool | None = None
     _head = b""
+    _active = 0.0
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -260,6 +133,23 @@ class StreamingChannel(HTTPChannel):
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         super().connectionLost(reason)
         self.site.connections.discard(self)
+
+    def setTimeout(self, period: float | None) -> float | None:
+        """twisted.web does this twice for each request: here it costs no timer, see :mod:`._connections`."""
+        before, self.timeOut = self.timeOut, period  # type: ignore[assignment]
+        self._active = self.site.reactor.seconds()
+        return before
+
+    def resetTimeout(self) -> None:
+        self._active = self.site.reactor.seconds()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether nothing came for longer than the idle timeout allows."""
+        return self.timeOut is not None and now - self._active >= self.timeOut
+
+    def time_out(self) -> None:
+        self.setTimeout(None)
+        self.timeoutConnection()
 
     def getPeer(self) -> Any:
         """As twisted.web asks for each request; the kernel is asked once."""
@@ -363,11 +253,6 @@ class StreamingChannel(HTTPChannel):
             self.flush()
             self.transport.write(REFUSAL)
             self.loseConnection()
-
-
-def request_body(request: Any) -> StreamedBody | SpooledBody:
-    """The body of a request, whatever site it came to."""
-    return request.body if isinstance(request, StreamingRequest) else SpooledBody(request)
 
 
 def _origin_form(target: bytes) -> bytes:

@@ -7,8 +7,8 @@ from ..errors import BadRequest, BlobUnknown, DigestInvalid, RangeInvalid, Regis
 from ..reference import parse_name
 from ..registry.uploads import UploadSession
 from ._api import Call
+from ._body import request_body
 from ._range import sent_range
-from ._streaming import request_body
 
 
 async def start(call: Call) -> bytes:

@@ -14,6 +14,7 @@ from twisted.web.server import Site
 from ._accesslog import AccessLog
 from ._api import Api
 from ._app import RegistryResource
+from ._connections import Connections
 from ._streaming import StreamingChannel, StreamingRequest
 
 IDLE_TIMEOUT = 60.0
@@ -35,7 +36,7 @@ class RegistrySite(Site):
     def __init__(self, api: Api, reactor: IReactorTime, access_log: AccessLog | None = None) -> None:
         super().__init__(RegistryResource(api), requestFactory=StreamingRequest, timeout=IDLE_TIMEOUT, reactor=reactor)
         self.displayTracebacks = False
-        self.connections: set[StreamingChannel] = set()
+        self.connections = Connections(reactor)
         self._in_flight = api.in_flight
         self._access_log = access_log
 
@@ -55,12 +56,12 @@ class RegistrySite(Site):
         Let what is under way come to its end, for at most ``timeout`` seconds; then close every connection, and wait
         for the handlers to leave their uploads in order. No connection may be accepted any more.
         """
-        for channel in list(self.connections):
+        for channel in self.connections:
             channel.finish_up()
         await self._wait(timeout, lambda: not self.connections)
         if self.connections:
             _log.info("closing {count} connections that did not finish", count=len(self.connections))
-        for channel in list(self.connections):
+        for channel in self.connections:
             channel.abort()
         await self._wait(_SETTLE_TIMEOUT, lambda: self._in_flight.count == 0)
 

@@ -17,6 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
+from dregistry.web._connections import Connections
 from dregistry.web._streaming import StreamingChannel, StreamingRequest
 
 
@@ -38,7 +39,7 @@ class HandlerSite(Site):
 
     def __init__(self, handler: Callable[[Any], Awaitable[bytes]], clock: Clock) -> None:
         super().__init__(_HandlerResource(handler), requestFactory=StreamingRequest, reactor=clock, timeout=60)
-        self.connections: set[StreamingChannel] = set()
+        self.connections = Connections(clock)
         self.logged: list[Any] = []
 
     def log(self, request: Any) -> None:

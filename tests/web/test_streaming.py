@@ -13,15 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import http
 
 from dregistry.errors import BadRequest, ClientDisconnected
-from dregistry.web._streaming import (
-    DRAIN_LIMIT,
-    HIGH_WATER,
-    LINGER,
-    SpooledBody,
-    StreamingChannel,
-    StreamingRequest,
-    request_body,
-)
+from dregistry.web._body import DRAIN_LIMIT, HIGH_WATER, SpooledBody, request_body
+from dregistry.web._streaming import LINGER, StreamingChannel, StreamingRequest
 
 from .channel import Connection
 
@@ -164,7 +157,7 @@ class BodyTests(SynchronousTestCase):
     def test_trap_5_a_stalling_peer_times_out(self) -> None:
         connection = Connection(Reader())
         connection.send(PUT + b"Content-Length: 6\r\n\r\nab")
-        connection.clock.advance(61)
+        connection.clock.pump([1] * 61)
         self.assertTrue(connection.transport.disconnecting)
 
     def test_trap_5_a_paused_peer_does_not(self) -> None:
@@ -176,7 +169,7 @@ class BodyTests(SynchronousTestCase):
         self.assertFalse(connection.transport.disconnecting)
         reader.take()
         self.assertFalse(connection.paused)
-        connection.clock.advance(61)
+        connection.clock.pump([1] * 61)
         self.assertTrue(connection.transport.disconnecting)
 
     def test_trap_5_the_timeout_is_back_after_a_request_that_was_paused(self) -> None:
@@ -189,7 +182,7 @@ class BodyTests(SynchronousTestCase):
         self.assertFalse(connection.transport.disconnecting)
         reader.take()
         self.assertIn(b"200 OK", connection.received)
-        connection.clock.advance(61)
+        connection.clock.pump([1] * 61)
         self.assertTrue(connection.transport.disconnecting)
 
     def test_trap_8_a_plain_site_has_bodies_too(self) -> None:
