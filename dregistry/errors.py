@@ -233,12 +233,16 @@ class Denied(_Explained):
 
 @define(str=False)
 class Unsupported(_Explained):
-    """:ivar allow: the methods that the resource does support, when that is what was wrong."""
+    """
+    :ivar allow: the methods that the resource does support; none to leave it to whoever knows them.
+    :ivar retry_after: seconds after which it may be supported again; None if that is not to be expected.
+    """
 
     code = "UNSUPPORTED"
     message = "The operation is unsupported."
 
     allow: Sequence[str] = ()
+    retry_after: int | None = None
 
 
 @define(str=False)

@@ -28,6 +28,18 @@ INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 SUPPORTED_TYPES = MANIFEST_TYPES | INDEX_TYPES
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+NONDISTRIBUTABLE_TYPES = frozenset(
+    {
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    }
+)
+"""Layers that are to be fetched from where they came from."""
+_MEMBERS = ("schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "subject", "annotations")
+_SPELLINGS = {member.lower(): member for member in _MEMBERS}
+
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
 
 
@@ -83,6 +95,9 @@ def parse_manifest(content: bytes, content_type: str | None) -> Manifest:
     :raise ManifestInvalid: saying what is wrong and where.
     """
     document = _load(content)
+    for member in document:
+        if _SPELLINGS.get(member.lower(), member) != member:
+            raise ManifestInvalid(f"{member!r} differs from a member only by case: clients disagree on what it means")
     media_type = _media_type(document, content_type)
     if document.get("schemaVersion") != 2 or isinstance(document["schemaVersion"], (bool, float)):
         raise ManifestInvalid("schemaVersion must be 2 (docker's schema 1 is not supported)")

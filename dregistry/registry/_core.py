@@ -14,6 +14,7 @@ from ..errors import DigestInvalid, Unsupported
 from ..storage import IStorageDriver, PathNotFound, Threads
 from ._contents import ContentCache
 from ._hashes import HashCache
+from ._locks import Locks
 from .listener import IRegistryListener, RegistryEvent
 from .validation import ManifestPolicy
 
@@ -41,6 +42,7 @@ class Core:
     settings: Settings = field(factory=Settings)
     listeners: Sequence[IRegistryListener] = ()
     hashes: HashCache = field(factory=HashCache)
+    locks: Locks = field(factory=Locks)
     contents: ContentCache = field(factory=ContentCache)
 
     def require_delete(self) -> None:

@@ -47,11 +47,17 @@ class Blob:
 
     def chunks(self, offset: int, length: int) -> AsyncIterator[bytes]:
         """``length`` bytes from ``offset``, in pieces of at most 1 MiB."""
+        if self.content is not None:
+            return _one_chunk(self.content[offset : offset + length])
         return guarded_chunks(self._driver.read(self._path, offset, length))
 
     def close(self) -> None:
         if self.file is not None:
             self.file.close()
+
+
+async def _one_chunk(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 class Blobs:
@@ -114,7 +120,10 @@ class Blobs:
         """
         self._core.require_delete()
         await self.stat(digest)
-        await self._core.driver.delete(paths.layer(self._name, digest))
+        try:
+            await self._core.driver.delete(paths.layer(self._name, digest))
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
         await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
 
     @guarded

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
@@ -23,6 +23,8 @@ from .referrers import Referrers
 from .tags import Tags
 
 _T = TypeVar("_T")
+Precondition: TypeAlias = Callable[[Digest | None], None]
+_ATTEMPTS = 8
 _INLINE = 1 << 16
 """Bytes of a manifest up to which hashing and parsing takes well under a millisecond."""
 
@@ -100,11 +102,18 @@ class Manifests:
 
     @guarded
     async def put(
-        self, content: bytes, content_type: str | None, reference: Reference, tags: Sequence[str] = ()
+        self,
+        content: bytes,
+        content_type: str | None,
+        reference: Reference,
+        tags: Sequence[str] = (),
+        precondition: Precondition | None = None,
     ) -> tuple[Digest, Manifest]:
         """
         Store a manifest, then point the tag it was pushed by, and ``tags``, at it.
 
+        :param precondition: is told what the tag ``reference`` points at, and raises to refuse; no other put with a
+            precondition in this repository comes in between.
         :raise ManifestTooLarge:
         :raise DigestInvalid: if it was pushed by a digest that is not its own.
         :raise ManifestInvalid: see :func:`dregistry.manifest.parse_manifest`; and if a layer's URL is not allowed.
@@ -123,7 +132,12 @@ class Manifests:
         manifest = await self._in_turn(content, parse_manifest, content, content_type)
         self._core.settings.policy.check(manifest)
         await self._require_references(manifest)
-        await self._core.driver.put_contents(await self._changes(digest, manifest, list(dict.fromkeys(tags))))
+        if precondition is None or isinstance(reference, Digest):
+            await self._store(digest, manifest, list(dict.fromkeys(tags)))
+        else:
+            async with self._core.locks.exclusively(self._core.driver, paths.repository(self._name)):
+                precondition(await self._tags.get(reference))
+                await self._store(digest, manifest, list(dict.fromkeys(tags)))
         if self._core.listeners:
             for tag in dict.fromkeys(tags or ("",)):
                 await self._tell(PUSH, manifest, digest, tag)
@@ -144,6 +158,7 @@ class Manifests:
             await self._core.driver.delete(paths.revision(self._name, digest))
         except PathNotFound:
             raise ManifestUnknown(self._name, str(digest)) from None
+        await self._tags.delete_pointing_at(digest)  # a put may have been under way
         with suppress(ManifestInvalid):  # stored by another registry, of a kind that is never listed
             await self._referrers.remove(digest, parse_manifest(stored.content, None))
         await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
@@ -153,8 +168,9 @@ class Manifests:
         return call(*args) if len(content) <= _INLINE else await self._core.threads.run(call, *args)
 
     async def _require_references(self, manifest: Manifest) -> None:
-        blobs = [blob.digest for blob in manifest.blobs if not blob.urls]
-        children = [child.digest for child in manifest.manifests if self._core.settings.policy.requires_child(child)]
+        policy = self._core.settings.policy
+        blobs = [blob.digest for blob in manifest.blobs if policy.requires_blob(blob)]
+        children = [child.digest for child in manifest.manifests if policy.requires_child(child)]
         links = [paths.layer_link(self._name, digest) for digest in blobs]
         links += [paths.revision_link(self._name, digest) for digest in children]
         digests = list(dict.fromkeys(zip(blobs + children, links, strict=True)))
@@ -178,6 +194,20 @@ class Manifests:
             return False
         [info] = await self._core.driver.stats([paths.blob_data(target)])
         return info is not None
+
+    async def _store(self, digest: Digest, manifest: Manifest, tags: Sequence[str]) -> None:
+        """
+        Write what is missing.
+
+        Deletions may come in between: of a tag, or of the same manifest, which removes tags, revision, and tags again.
+        So when all links are there after they were written, they stay or go together; else they are written again.
+        """
+        links = [paths.revision_link(self._name, digest)]
+        links += [paths.tag_current_link(self._name, tag) for tag in tags]
+        for _ in range(_ATTEMPTS):
+            await self._core.driver.put_contents(await self._changes(digest, manifest, tags))
+            if None not in await self._core.driver.stats(links):
+                return
 
     async def _changes(self, digest: Digest, manifest: Manifest, tags: Sequence[str]) -> list[tuple[str, bytes]]:
         """

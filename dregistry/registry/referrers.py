@@ -64,7 +64,7 @@ class Referrers:
         for start in range(0, len(wanted), _PAGE):
             batch = wanted[start : start + _PAGE]
             for digest, descriptor in zip(batch, await self._descriptors(subject, batch, tagged), strict=True):
-                if descriptor is None or artifact_type not in (None, descriptor.get("artifactType")):
+                if descriptor is None or artifact_type not in (None, descriptor.get("artifactType", "")):
                     continue
                 size += len(json.dumps(descriptor))
                 if found and (len(found) == limit or size > _LARGEST_PAGE):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from ..errors import ManifestInvalid
-from ..manifest import Descriptor, Manifest
+from ..manifest import NONDISTRIBUTABLE_TYPES, Descriptor, Manifest
 
 ALL = "all"
 NONE = "none"
@@ -20,7 +20,8 @@ LIST = "list"
 @frozen
 class ManifestPolicy:
     """
-    :ivar allow: URLs of a layer must match one of these, if there are any.
+    :ivar allow: URLs of a layer must match one of these, if there are any. (Distribution allows no URL when none is
+        configured; the OCI conformance suite wants images with such layers to be taken.)
     :ivar deny: and none of these.
     :ivar index_platforms: which children of an index must be present: ALL, NONE, or those in ``platforms`` (LIST).
     :ivar platforms: (architecture, os) pairs.
@@ -47,6 +48,10 @@ class ManifestPolicy:
         allowed = not self.allow or any(pattern.search(url) for pattern in self.allow)
         if not allowed or any(pattern.search(url) for pattern in self.deny):
             raise ManifestInvalid(f"this registry's validation.manifests.urls do not allow {url[:160]!r}")
+
+    def requires_blob(self, blob: Descriptor) -> bool:
+        """Whether that blob of a manifest must be in the repository: all but layers that may not be distributed."""
+        return not (blob.urls and blob.media_type in NONDISTRIBUTABLE_TYPES)
 
     def requires_child(self, child: Descriptor) -> bool:
         """Whether that child of an index must be in the repository."""

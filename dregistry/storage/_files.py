@@ -121,6 +121,22 @@ def open_locked(target: str) -> int:
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), target)
 
 
+def lock_directory(folder: str) -> int:
+    """Make the directory if need be, and lock it, alone: a descriptor, which holds the lock until it is closed."""
+    while True:
+        os.makedirs(folder, exist_ok=True)
+        with suppress(FileNotFoundError):  # taken for an empty one and removed
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if is_at(descriptor, folder):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
 def create_locked(target: str) -> tuple[int, list[str]]:
     """
     The same with a new, empty file, in place of one that may be there, and the directories above.

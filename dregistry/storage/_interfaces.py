@@ -236,6 +236,21 @@ class ILocalFiles(Interface):
         """
 
 
+class ILock(Interface):
+    def release() -> None:
+        """Let others have it. Once."""
+
+
+class ILocking(Interface):
+    """An ability of drivers whose processes can exclude one another."""
+
+    def lock(path: str) -> Awaitable[ILock]:
+        """
+        The lock of ``path``, once no one else in any process has it. It has no effect on the other methods, and ends
+        with the process that holds it. At most one request of a process asks for the lock of a path at one time.
+        """
+
+
 class IDirectorySearch(Interface):
     """An ability of drivers that find directories faster than by listing level by level."""
 

@@ -24,11 +24,13 @@ from zope.interface import implementer
 from ._directories import search_directories
 from ._durability import Durability, durability_of
 from ._file_writer import FileWriter
-from ._files import create_locked, is_temporary, move, open_locked, read_whole, remove, replace
+from ._files import create_locked, is_temporary, lock_directory, move, open_locked, read_whole, remove, replace
 from ._interfaces import (
     FileInfo,
     IDirectorySearch,
     ILocalFiles,
+    ILock,
+    ILocking,
     InvalidOffset,
     IStorageDriver,
     IWriter,
@@ -57,7 +59,7 @@ class FilesystemOptions:
     maxthreads: int = 100
 
 
-@implementer(IStorageDriver, ILocalFiles, IDirectorySearch)
+@implementer(IStorageDriver, ILocalFiles, ILocking, IDirectorySearch)
 class FilesystemDriver:
     name = "filesystem"
 
@@ -191,12 +193,29 @@ class FilesystemDriver:
         finally:
             os.close(descriptor)
 
+    async def lock(self, path: str) -> ILock:
+        return await self._threads.run(_lock, path, self._at(path))
+
     async def delete(self, path: str) -> None:
         await self._threads.run(self._delete, path, self._at(path))
 
     def _delete(self, path: str, target: str) -> None:
         with translated(path):
             remove(target, self._root)
+
+
+@implementer(ILock)
+@frozen
+class _Lock:
+    descriptor: int
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+
+def _lock(path: str, target: str) -> _Lock:
+    with translated(path, absent=()):
+        return _Lock(lock_directory(target))
 
 
 def _piece(path: str, file: BinaryIO, count: int, offset: int) -> bytes:

@@ -4,6 +4,7 @@ What handlers are given: the registry, and the one request they answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,9 @@ from ._inflight import InFlight
 from ._json import encode
 from ._links import Links
 
+_READ_ONLY_RETRY = 60
+"""Seconds after which to ask whether the maintenance is over."""
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 READ_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 
@@ -68,7 +72,7 @@ class Call:
         :raise Denied:
         """
         if self.api.read_only and self.request.method not in READ_METHODS:
-            raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"))
+            raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"), _READ_ONLY_RETRY)
         resource = ("repository", self.name) if self.name else ("registry", "catalog")
         accesses = [Access(*resource, action) for action in actions]
         self.identity = await self.api.access.authorize(_Headers(self.request), accesses)
@@ -122,12 +126,11 @@ class Call:
         text = self.query("n")
         if not text:
             return None
-        try:
-            n = int(text) if text.isascii() and "_" not in text and len(text) < 20 else None
-        except ValueError:
-            n = None
-        if n is None or n < 0:
-            raise PaginationNumberInvalid(text[:64] if n is None else n)
+        if _NUMBER.fullmatch(text) is None:
+            raise PaginationNumberInvalid(text[:64])
+        n = int(text)
+        if n < 0:
+            raise PaginationNumberInvalid(n)
         return n
 
     def set_header(self, name: bytes, value: bytes | str | int) -> None:

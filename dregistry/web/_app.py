@@ -95,11 +95,24 @@ class RegistryResource:
     def render(self, request: Any) -> Any:
         for name, value in self._headers:
             request.responseHeaders.addRawHeader(name, value)
-        try:
-            b"/".join(request.postpath).decode("utf-8")
-        except UnicodeDecodeError:
-            return write_error(request, errors.BadRequest("the path is not UTF-8"))
+        fault = _fault(request)
+        if fault is not None:
+            return write_error(request, errors.BadRequest(fault))
         return self._klein.render(request)
+
+
+def _fault(request: Any) -> str | None:
+    """What is wrong with a request before it is routed; None if nothing is."""
+    if not request.method.isupper():
+        return "methods are in upper case"  # the router would not mind
+    hosts = request.requestHeaders.getRawHeaders(b"host", ())
+    if len(hosts) > 1 or (not hosts and request.clientproto == b"HTTP/1.1"):
+        return "an HTTP/1.1 request has one Host header"
+    try:
+        b"/".join(request.postpath).decode("utf-8")
+    except UnicodeDecodeError:
+        return "the path is not UTF-8"
+    return None
 
 
 def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None]]:

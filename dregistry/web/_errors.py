@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from klein.interfaces import IKleinRequest
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -59,8 +60,9 @@ def write_error(request: IRequest, error: errors.RegistryError) -> bytes:
 def _headers(error: errors.RegistryError) -> Sequence[tuple[bytes, str]]:
     if isinstance(error, errors.RangeInvalid) and error.size is not None:
         return [(b"content-range", f"bytes */{error.size}")]
-    if isinstance(error, errors.Unsupported) and error.allow:
-        return [(b"allow", ", ".join(sorted(error.allow)))]
+    if isinstance(error, errors.Unsupported):
+        retry = [] if error.retry_after is None else [(b"retry-after", str(error.retry_after))]
+        return [(b"allow", ", ".join(sorted(error.allow))), *retry]
     if isinstance(error, errors.Unauthorized):
         return [(b"www-authenticate", error.challenge)]
     return []
@@ -89,6 +91,8 @@ def answer_failure(request: Any, failure: Failure) -> bytes | None:
         return _answer_method(request, sorted(error.valid_methods or ()))
     if isinstance(error, HTTPException):
         return write_error(request, errors.RouteUnknown("this registry has no such path"))
+    if isinstance(error, errors.Unsupported) and not error.allow:
+        error.allow = sorted(set(IKleinRequest(request).mapper.allowed_methods()) - {request.method.decode("ascii")})
     if isinstance(error, errors.RegistryError):
         return write_error(request, error)
     _log.failure("{method} {path} failed", failure, method=request.method, path=request.path)

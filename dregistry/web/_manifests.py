@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..digest import Digest
 from ..errors import ManifestInvalid, ManifestTooLarge, ManifestUnknown, PreconditionFailed, TooManyTags
 from ..manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse_manifest
-from ..reference import Reference, parse_reference, parse_tag
-from ..registry.manifests import StoredManifest
+from ..reference import parse_reference, parse_tag
+from ..registry.manifests import Precondition, StoredManifest
 from ._accept import accepts, names
 from ._api import Call
 from ._body import request_body
@@ -33,9 +33,10 @@ async def get(call: Call, reference: str) -> bytes:
 async def put(call: Call, reference: str) -> bytes:
     where = parse_reference(reference)
     tags = _tag_parameters(call) if isinstance(where, Digest) else []
-    await _check_preconditions(call, where)
+    precondition = None if isinstance(where, Digest) else _precondition(call, where)
     content = await _read(call)
-    digest, manifest = await call.repository.manifests.put(content, call.header(b"content-type"), where, tags)
+    media_type = call.header(b"content-type")
+    digest, manifest = await call.repository.manifests.put(content, media_type, where, tags, precondition)
     call.set_header(b"location", call.api.links.manifest(call.request, call.name, digest))
     call.set_header(b"docker-content-digest", str(digest))
     if manifest.subject is not None:
@@ -97,15 +98,18 @@ def _tag_parameters(call: Call) -> list[str]:
     return tags
 
 
-async def _check_preconditions(call: Call, where: Reference) -> None:
-    """``If-Match`` and ``If-None-Match`` on what a tag points at now."""
+def _precondition(call: Call, tag: str) -> Precondition | None:
+    """``If-Match`` and ``If-None-Match`` on what a tag points at; None if there are none."""
     if_match, if_none_match = call.header(b"if-match"), call.header(b"if-none-match")
-    if (if_match is None and if_none_match is None) or isinstance(where, Digest):
-        return
-    found = await call.repository.tags.get(where)
-    etag = None if found is None else str(found)
-    if not match(if_match, etag) or not none_match(if_none_match, etag):
-        raise PreconditionFailed(f"the tag {where} points at {etag}" if etag else f"there is no tag {where}")
+    if if_match is None and if_none_match is None:
+        return None
+
+    def check(found: Digest | None) -> None:
+        etag = None if found is None else str(found)
+        if not match(if_match, etag) or not none_match(if_none_match, etag):
+            raise PreconditionFailed(f"the tag {tag} points at {etag}" if etag else f"there is no tag {tag}")
+
+    return check
 
 
 async def _read(call: Call) -> bytes:

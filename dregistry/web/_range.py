@@ -13,7 +13,8 @@ from ..errors import RangeInvalid
 
 _BYTE_RANGE = re.compile(r"[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*", re.ASCII)
 _CONTENT_RANGE = re.compile(r"(?:bytes[ =])?(\d{1,18})-(\d{1,18})(?:/(?:\d{1,18}|\*))?", re.ASCII)
-_DIGITS = 18
+_DIGITS = 100
+"""More than any length has, few enough to be read at once."""
 
 
 @frozen

@@ -20,7 +20,7 @@ class NameConverter(BaseConverter):
     :func:`dregistry.reference.parse_name`.
     """
 
-    regex = ".+"
+    regex = "(?s:.+)"
     part_isolating = False
 
 

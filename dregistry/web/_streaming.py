@@ -106,7 +106,8 @@ class StreamingRequest(Request):
     def connectionLost(self, reason: Failure) -> None:
         self._stop_lingering()
         super().connectionLost(reason)
-        self.body.fail(ClientDisconnected())
+        if hasattr(self, "body"):  # else the headers are not complete
+            self.body.fail(ClientDisconnected())
 
 
 class StreamingChannel(HTTPChannel):

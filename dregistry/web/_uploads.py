@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..digest import CANONICAL, Digest
-from ..errors import BadRequest, BlobUnknown, DigestInvalid, RangeInvalid, RegistryError, SizeInvalid
+from ..errors import BadRequest, BlobUnknown, DigestInvalid, NameInvalid, RangeInvalid, RegistryError, SizeInvalid
 from ..reference import parse_name
 from ..registry.uploads import UploadSession
 from ._api import Call
@@ -15,10 +17,8 @@ async def start(call: Call) -> bytes:
     """Mount a blob, or take one whole, or begin an upload session."""
     mounted = call.query("mount")
     if mounted is not None:
-        try:
+        with suppress(BlobUnknown, DigestInvalid, NameInvalid):  # then the client uploads it
             return await _mount(call, Digest.parse(mounted))
-        except BlobUnknown:
-            pass  # the client uploads it, then
     digest = call.query("digest")
     if digest is not None and mounted is None:
         return await _take_whole(call, Digest.parse(digest))
