@@ -214,5 +214,6 @@ class UploadSession:
         except WriterBusy:
             raise busy(self.uuid, running.offset) from None
         if self._writer.size != running.offset:
+            self._hash = None  # of fewer bytes than there are now
             raise busy(self.uuid, self._writer.size)
         return running

@@ -280,6 +280,7 @@ class IStorageDriverFactory(Interface):
     name: str = Attribute("the key under ``storage:``")
     help: str = Attribute("one line for people")
     api_version: int = Attribute("the API_VERSION that it was written for")
+    shared: bool = Attribute("whether drivers of several processes with the same options see the same content")
     options: type = Attribute("an attrs class; the core fills it from the section and reports faults by path")
     max_threads: Callable[[Any], int] = Attribute("options -> the most threads that its blocking calls may take")
 

@@ -19,6 +19,7 @@ class FilesystemFactory:
     name = "filesystem"
     help = "files below a directory, in distribution's layout"
     api_version = API_VERSION
+    shared = True
 
     @property
     def options(self) -> type:
@@ -41,6 +42,7 @@ class MemoryFactory:
     name = "inmemory"
     help = "memory, for tests: all is lost when the process ends"
     api_version = API_VERSION
+    shared = False
 
     @property
     def options(self) -> type:

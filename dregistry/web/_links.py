@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from attrs import frozen
+from twisted.internet.address import IPv6Address
 
 from ..digest import Digest
 
@@ -57,7 +58,8 @@ class Links:
             host = found["host"]
         if not _HOST.fullmatch(host):
             address = request.getHost()
-            host = f"{address.host}:{address.port}" if hasattr(address, "port") else "localhost"
+            name = f"[{address.host}]" if isinstance(address, IPv6Address) else getattr(address, "host", "")
+            host = f"{name}:{address.port}" if name else "localhost"
         return f"{scheme}://{host}"
 
     def blob(self, request: Any, name: str, digest: Digest) -> bytes:

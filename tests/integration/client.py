@@ -10,12 +10,13 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, ClassVar
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -35,6 +36,7 @@ EXAMPLE_TYPE = "application/vnd.example.signature.v1+json"
 OTHER_TYPE = "application/vnd.example.bill.v1+json"
 OCTETS = "application/octet-stream"
 TIMEOUT = 30.0
+ERROR_LOGGED = re.compile(r"Traceback \(most recent call last\)|#(error|critical)\]")
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _numbers = count(1)
@@ -105,10 +107,10 @@ class Client:
         self.base = f"http://{address}"
 
     def target(self, url: str, query: Mapping[str, Any] | Sequence[tuple[str, str]] | None = None) -> str:
-        """Path and query of a URL, absolute or relative, as a client would resolve it."""
-        parts = urlsplit(urljoin(self.base, url))
-        query_string = "&".join(filter(None, [parts.query, urlencode(query or {}, doseq=True)]))
-        return parts.path + ("?" + query_string if query_string else "")
+        """Path and query of a URL, or of a path taken as it is, with `query` added to it."""
+        target = url if url.startswith("/") else urlunsplit(("", "", *urlsplit(url)[2:4], ""))
+        more = urlencode(query or {}, doseq=True)
+        return target + (("&" if "?" in target else "?") + more if more else "")
 
     def request(
         self,
@@ -173,7 +175,9 @@ class Client:
         return connection
 
     def start_upload(self, repository: str, **query: str) -> Response:
-        return self.request("POST", f"/v2/{repository}/blobs/uploads/", query={k.replace("_", "-"): v for k, v in query.items()})
+        return self.request(
+            "POST", f"/v2/{repository}/blobs/uploads/", query={k.replace("_", "-"): v for k, v in query.items()}
+        )
 
     def patch(self, location: str, body: bytes, span: str | None = None) -> Response:
         headers = {"Content-Type": OCTETS, **({} if span is None else {"Content-Range": span})}
@@ -250,6 +254,7 @@ class ApiCase(SynchronousTestCase):
     settings: ClassVar[dict[str, Any]] = {}
     server: ClassVar[RunningRegistry]
     client: ClassVar[Client]
+    _log_read: ClassVar[int] = 0
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -260,6 +265,13 @@ class ApiCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.repo = f"repo{next(_numbers)}/test"
+
+    def tearDown(self) -> None:
+        """Nothing that a client does makes the server log an error."""
+        log = self.server.read_log()
+        found = ERROR_LOGGED.search(log, type(self)._log_read)
+        type(self)._log_read = len(log)
+        self.assertIsNone(found, found and log[found.start() : found.start() + 3000])
 
     def assert_status(self, answer: Response, status: int) -> Response:
         self.assertEqual(answer.status, status, repr(answer))

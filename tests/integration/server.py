@@ -122,9 +122,14 @@ class RunningRegistry:
         self._process.wait(STOP_TIMEOUT)
 
     def resident(self) -> int:
-        """Bytes of memory that the process holds now."""
-        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        """Bytes of memory that the process and its workers hold now."""
+        pages = 0
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with suppress(OSError), open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+                if int(fields[3]) == self.pid:  # of the session that the process leads
+                    pages += int(fields[21])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def read_log(self) -> str:
         with open(self.log, encoding="utf-8", errors="replace") as file:

@@ -1,0 +1,114 @@
+"""
+Sockets to listen on, as distribution's ``http.net`` and ``http.addr`` say.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import stat
+from contextlib import suppress
+
+_ADDRESS = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d+)")
+_BACKLOG = 1024
+_NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]:
+    """
+    Sockets that listen on one address, not blocking, one for each process that serves it.
+
+    Over TCP each has a queue of its own, between which the kernel shares connections out (``SO_REUSEPORT``). A unix
+    socket has one queue, which is in the list ``count`` times.
+
+    :param net: ``tcp`` or ``unix``.
+    :param address: ``HOST:PORT``, where an empty host is all addresses of the machine; for ``unix`` a path, where a
+        socket that nobody serves any more is replaced.
+    :raise ValueError: if the address is malformed, or its host has no address.
+    :raise OSError: if it is taken, or not of this machine.
+    """
+    if net == "unix":
+        return [_unix_socket(address)] * count
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("it must be HOST:PORT")
+    host, port = match[1] or match[2], int(match[3])
+    family, place = (socket.AF_INET6, "::") if not host else _resolved(host)
+    try:
+        return _tcp_sockets(family, place, port, count)
+    except OSError as error:
+        if host or error.errno not in _NO_IPV6:
+            raise
+        return _tcp_sockets(socket.AF_INET, "", port, count)
+
+
+def _tcp_sockets(family: int, place: str, port: int, count: int) -> list[socket.socket]:
+    first = _bound(family, place, port, shared=False)  # fails if anybody else serves the port, also by sharing it
+    if count == 1:
+        first.listen(_BACKLOG)
+        return [first]
+    port = first.getsockname()[1]
+    first.close()
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            sockets.append(_bound(family, place, port, shared=True))
+        for each in sockets:
+            each.listen(_BACKLOG)
+    except OSError:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _bound(family: int, place: str, port: int, shared: bool) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6 and place == "::":
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # IPv4 comes there, too
+        made.setblocking(False)
+        made.bind((place, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _unix_socket(path: str) -> socket.socket:
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(os.stat(path).st_mode) and not _is_served(path):
+            os.unlink(path)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.bind(path)
+        made.listen(_BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
+def _resolved(host: str) -> tuple[int, str]:
+    """The family and address of a name, once, at the start."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ValueError(f"{host!r} cannot be resolved: {error}") from None
+    family, _, _, _, place = found[0]
+    return int(family), str(place[0])

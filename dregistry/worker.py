@@ -1,0 +1,59 @@
+"""
+One of several processes that serve an address: ``python -m dregistry.worker CONFIG``, started by
+:mod:`dregistry.workers` only.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+from twisted.internet.stdio import StandardIO
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.python.failure import Failure
+
+from .config import ConfigError
+from .service import RegistryService, load
+from .workers import LISTENING, READY
+
+
+class _Supervisor(Protocol):
+    """The other end of standard input. It says nothing; its end is ours."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        if self._reactor.running:
+            self._reactor.stop()
+
+
+def main() -> None:
+    from twisted.internet import reactor
+
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
+    try:
+        config, storage = load(sys.argv[1])
+    except ConfigError as error:
+        sys.exit(str(error))
+    listening = socket.socket(fileno=os.dup(LISTENING))
+    os.close(LISTENING)
+    service = RegistryService(config, storage, reactor, listening)
+    startable: Any = reactor
+    startable.callWhenRunning(_serve, service, startable)
+    startable.addSystemEventTrigger("before", "shutdown", service.stopService)
+    startable.run()
+
+
+def _serve(service: RegistryService, reactor: Any) -> None:
+    service.startService()
+    StandardIO(_Supervisor(reactor))
+    os.write(READY, b"1")
+    os.close(READY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""
+Several processes that serve one address.
+
+The process that twistd starts supervises: it makes the sockets, starts a worker for each, restarts those that end,
+and tells them to drain when it stops. It serves nothing itself. Workers share nothing but the storage.
+
+A socket stays open here while its worker is replaced, so that connections wait in its queue meanwhile. A worker whose
+supervisor is gone sees the end of its standard input, and ends too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .config import ConfigError, Configuration, Problem
+from .listen import listening_sockets
+
+LISTENING = 3
+"""The descriptor by which a worker has its socket."""
+READY = 4
+"""The descriptor on which a worker says, by one byte, that it serves."""
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 30.0
+_STABLE = 60.0
+"""Seconds after which a worker that ends is not taken for one that cannot start."""
+_GRACE = 35.0
+"""Seconds beyond the drain timeout after which a worker is killed: it may have uploads to leave in order."""
+
+_log = Logger()
+
+
+def worker_count(config: Configuration, shared: bool, source: str) -> int:
+    """
+    How many processes are to serve.
+
+    :param shared: whether processes with the same storage options see the same content.
+    :raise ConfigError: if several are asked for and cannot be had.
+    """
+    asked = config.http.workers
+    if not shared and asked not in (None, 1):
+        problem = Problem("http.workers", f"storage {config.storage.driver} is of one process only: set it to 1")
+        raise ConfigError([problem], source=source)
+    return asked or (len(os.sched_getaffinity(0)) if shared else 1)
+
+
+class Supervisor(Service):
+    """
+    :param path: of the configuration file, which each worker reads itself.
+    :param inherit_output: whether workers write to this process's output; else what they write is logged here.
+    """
+
+    def __init__(self, path: str, config: Configuration, count: int, reactor: Any, inherit_output: bool) -> None:
+        self._path = path
+        self._http = config.http
+        self._count = count
+        self._reactor = reactor
+        self._inherit_output = inherit_output
+        self._slots: list[_Slot] = []
+
+    def privilegedStartService(self) -> None:
+        """Make the sockets, while the process may still use ports below 1024."""
+        try:
+            sockets = listening_sockets(self._http.net, self._http.addr, self._count)
+        except (OSError, ValueError) as error:
+            sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
+        self._slots = [_Slot(self, number, each) for number, each in enumerate(sockets)]
+
+    def startService(self) -> None:
+        super().startService()
+        for slot in self._slots:
+            slot.start()
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        _log.info("{count} workers serve {address}", count=self._count, address=self._http.addr)
+
+    def reload(self) -> None:
+        """Replace every worker by one that reads the configuration anew; no connection is lost."""
+        for slot in self._slots:
+            slot.replace()
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when all workers have drained and ended."""
+        super().stopService()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        ended = DeferredList([slot.stop(self._http.draintimeout + _GRACE) for slot in self._slots])
+        return ended.addCallback(lambda _: None)
+
+    def spawn(self, worker: _Worker, listening: socket.socket) -> None:
+        """Start the process of a worker."""
+        output: int | str
+        output = 1 if self._inherit_output else "r"
+        self._reactor.spawnProcess(
+            worker,
+            sys.executable,
+            [sys.executable, "-m", "dregistry.worker", self._path],
+            env=None,
+            childFDs={0: "w", 1: output, 2: output, LISTENING: listening.fileno(), READY: "r"},
+        )
+
+    def call_later(self, delay: float, call: Any) -> IDelayedCall:
+        later: IDelayedCall = self._reactor.callLater(delay, call)
+        return later
+
+    def seconds(self) -> float:
+        return float(self._reactor.seconds())
+
+
+class _Slot:
+    """A socket, and the worker that serves it; for a moment, when one replaces another, two."""
+
+    def __init__(self, supervisor: Supervisor, number: int, listening: socket.socket) -> None:
+        self.number = number
+        self.supervisor = supervisor
+        self._listening = listening
+        self._workers: set[_Worker] = set()
+        self._current: _Worker | None = None
+        self._delay = _FIRST_DELAY
+        self._restart: IDelayedCall | None = None
+        self._stopping: Deferred[None] | None = None
+
+    def start(self) -> None:
+        self._restart = None
+        self._current = _Worker(self)
+        self._workers.add(self._current)
+        self.supervisor.spawn(self._current, self._listening)
+
+    def replace(self) -> None:
+        """Start another worker; the present one drains when the new one serves."""
+        if self._stopping is None and self._current is not None and self._current.is_ready:
+            self.start()
+
+    def ready(self, worker: _Worker) -> None:
+        for other in self._workers - {worker}:
+            other.tell_to_end()
+
+    def ended(self, worker: _Worker, how: str) -> None:
+        self._workers.discard(worker)
+        if self._stopping is not None:
+            if not self._workers:
+                self._stopping.callback(None)
+            return
+        if worker.told_to_end:
+            return
+        _log.error("worker {number} ended: {how}", number=self.number, how=how)
+        if worker is not self._current:
+            return
+        self._current = next(iter(self._workers), None)
+        if self._current is None:
+            stable = self.supervisor.seconds() - worker.started > _STABLE
+            self._delay = _FIRST_DELAY if stable else min(self._delay * 2, _LONGEST_DELAY)
+            self._restart = self.supervisor.call_later(self._delay, self.start)
+
+    def stop(self, timeout: float) -> Deferred[None]:
+        """Fires when its workers have ended; what has not by then is killed."""
+        if self._restart is not None:
+            self._restart.cancel()
+        self._listening.close()
+        self._stopping = Deferred()
+        stopping = self._stopping
+        if not self._workers:
+            stopping.callback(None)
+        for worker in self._workers:
+            worker.tell_to_end()
+        kill = self.supervisor.call_later(timeout, self._kill)
+        return stopping.addCallback(lambda _: kill.cancel() if kill.active() else None)
+
+    def _kill(self) -> None:
+        for worker in self._workers:
+            worker.signal("KILL")
+
+
+class _Worker(ProcessProtocol):
+    def __init__(self, slot: _Slot) -> None:
+        self.started = slot.supervisor.seconds()
+        self.is_ready = False
+        self.told_to_end = False
+        self._slot = slot
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        if childFD == READY:
+            self.is_ready = True
+            self._slot.ready(self)
+            return
+        for line in data.decode("utf-8", "replace").splitlines():
+            _log.info("worker {number}: {line}", number=self._slot.number, line=line)
+
+    def processEnded(self, reason: Failure) -> None:
+        self._slot.ended(self, reason.getErrorMessage())
+
+    def tell_to_end(self) -> None:
+        self.told_to_end = True
+        self.signal("TERM")
+
+    def signal(self, name: str) -> None:
+        try:
+            if self.transport is not None:
+                self.transport.signalProcess(name)
+        except ProcessExitedAlready:
+            pass
