@@ -17,6 +17,7 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
+from ._tls import without_tls
 from .backends import StorageChoice, choose_storage
 from .config import ConfigError, Configuration, load_file
 from .listen import listening_sockets
@@ -49,7 +50,8 @@ def makeService(options: Options) -> IService:
 
     :raise SystemExit: with a report of all that is wrong with the configuration.
     """
-    from twisted.internet import reactor
+    with without_tls():
+        from twisted.internet import reactor
 
     path = os.path.abspath(options["config"])
     try:
@@ -85,7 +87,8 @@ class RegistryService(Service):
     def __init__(
         self, config: Configuration, storage: StorageChoice, reactor: Any, listening: socket.socket | None = None
     ) -> None:
-        from .server import build_server
+        with without_tls():
+            from .server import build_server
 
         self._http = config.http
         self._reactor = reactor

@@ -11,10 +11,10 @@ import sys
 from typing import Any
 
 from twisted.internet.protocol import Protocol
-from twisted.internet.stdio import StandardIO
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from ._tls import without_tls
 from .config import ConfigError
 from .service import RegistryService, load
 from .workers import LISTENING, READY
@@ -32,7 +32,10 @@ class _Supervisor(Protocol):
 
 
 def main() -> None:
-    from twisted.internet import reactor
+    with without_tls():
+        from twisted.internet import reactor as imported
+        from twisted.internet.stdio import StandardIO
+    reactor: Any = imported
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     try:
@@ -42,17 +45,16 @@ def main() -> None:
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
     service = RegistryService(config, storage, reactor, listening)
-    startable: Any = reactor
-    startable.callWhenRunning(_serve, service, startable)
-    startable.addSystemEventTrigger("before", "shutdown", service.stopService)
-    startable.run()
 
+    def serve() -> None:
+        service.startService()
+        StandardIO(_Supervisor(reactor))
+        os.write(READY, b"1")
+        os.close(READY)
 
-def _serve(service: RegistryService, reactor: Any) -> None:
-    service.startService()
-    StandardIO(_Supervisor(reactor))
-    os.write(READY, b"1")
-    os.close(READY)
+    reactor.callWhenRunning(serve)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    reactor.run()
 
 
 if __name__ == "__main__":
