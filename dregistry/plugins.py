@@ -92,13 +92,16 @@ def find_factory(interface: type[Interface], kind: str, name: str, api_version: 
 def _load(interface: type[Interface], failures: list[str]) -> Sequence[Any]:
     @provider(ILogObserver)
     def listen(event: LogEvent) -> None:
-        failure = event.get("log_failure")
+        failure = event.get("log_failure") or event.get("failure")  # twisted.plugin uses the older log
         if failure is not None:
             failures.append(f"{failure.type.__name__}: {failure.getErrorMessage()}")
 
     globalLogPublisher.addObserver(listen)
     try:
         found: Iterable[IPlugin] = getPlugins(interface)  # type: ignore[arg-type]
-        return list(found)
+        loaded = list(found)
     finally:
         globalLogPublisher.removeObserver(listen)
+    nameless = [plugin for plugin in loaded if not isinstance(getattr(plugin, "name", None), str)]
+    failures += [f"{type(plugin).__module__}.{type(plugin).__qualname__} has no name" for plugin in nameless]
+    return [plugin for plugin in loaded if plugin not in nameless]

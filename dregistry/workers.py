@@ -126,6 +126,7 @@ class _Slot:
         self._workers: set[_Worker] = set()
         self._current: _Worker | None = None
         self._delay = _FIRST_DELAY
+        self._replace_again = False
         self._restart: IDelayedCall | None = None
         self._stopping: Deferred[None] | None = None
 
@@ -137,12 +138,19 @@ class _Slot:
 
     def replace(self) -> None:
         """Start another worker; the present one drains when the new one serves."""
-        if self._stopping is None and self._current is not None and self._current.is_ready:
+        if self._stopping is not None or self._current is None:
+            return
+        if self._current.is_ready:
             self.start()
+        else:
+            self._replace_again = True  # it may have read the configuration before it changed
 
     def ready(self, worker: _Worker) -> None:
         for other in self._workers - {worker}:
             other.tell_to_end()
+        if self._replace_again:
+            self._replace_again = False
+            self.replace()
 
     def ended(self, worker: _Worker, how: str) -> None:
         self._workers.discard(worker)

@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Any
 
-import pytest
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -77,7 +76,6 @@ class PluginsTests(SynchronousTestCase):
         self.assertEqual(str(error), "no storage driver is named 'othr'; found: filesystem, inmemory, other")
         self.assertEqual(list(error.failures), [])
 
-    @pytest.mark.xfail(strict=True, reason="twisted.plugin's log.err() has the failure as 'failure', not 'log_failure'")
     def test_broken(self) -> None:
         """Twisted only logs why a plugin is missing; the report says it."""
         self.module("dregistry_test_broken", "import a_module_that_is_not_there")
@@ -114,7 +112,6 @@ class PluginsTests(SynchronousTestCase):
         self.assertTrue(str(error).startswith("the storage driver 'unfit' cannot be used: "))
         self.assertIn("build", str(error))
 
-    @pytest.mark.xfail(strict=True, reason="find_factory() asks every factory for its name")
     def test_without_a_name(self) -> None:
         """It is no reason for the others not to be found."""
         self.plugin("dregistry_test_nameless", "x", more="del Factory.name")

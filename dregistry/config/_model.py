@@ -104,7 +104,7 @@ class Tags:
 class Urls:
     """``validation.manifests.urls``: expressions searched for in the URLs of a pushed manifest, unanchored.
 
-    Both empty means that a manifest with URLs is refused.
+    Both empty means that any URL is taken; distribution would refuse all, and fail the OCI conformance suite so.
     """
 
     allow: tuple[re.Pattern[str], ...] = ()

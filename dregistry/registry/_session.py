@@ -95,13 +95,15 @@ class UploadSession:
         if actual != digest:
             await self._drop()
             raise DigestInvalid(f"the content's digest is {actual}, not {digest}")
-        self._open = False
         size = self._writer.size
         try:
             await self._store(digest, size)
-        finally:
-            if self._saved:
-                await self._delete()
+        except StorageError:
+            await self._drop()
+            raise
+        self._open = False
+        if self._saved:
+            await self._delete()
         if self._core.listeners:
             await self._core.tell(
                 RegistryEvent(PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=size)
@@ -119,7 +121,8 @@ class UploadSession:
     async def _drop(self) -> None:
         if self._open:
             self._open = False
-            await self._writer.cancel()
+            with suppress(StorageError):
+                await self._writer.cancel()
             await self._delete()
 
     async def _store(self, digest: Digest, size: int) -> None:

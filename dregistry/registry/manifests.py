@@ -5,7 +5,6 @@ The manifests of one repository.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -159,8 +158,11 @@ class Manifests:
         except PathNotFound:
             raise ManifestUnknown(self._name, str(digest)) from None
         await self._tags.delete_pointing_at(digest)  # a put may have been under way
-        with suppress(ManifestInvalid):  # stored by another registry, of a kind that is never listed
-            await self._referrers.remove(digest, parse_manifest(stored.content, None))
+        try:
+            manifest = parse_manifest(stored.content, None)
+        except ManifestInvalid:  # stored by another registry that checks other things
+            manifest = None
+        await self._referrers.remove(digest, manifest)
         await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
 
     async def _in_turn(self, content: bytes, call: Callable[..., _T], *args: Any) -> _T:

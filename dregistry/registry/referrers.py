@@ -80,12 +80,19 @@ class Referrers:
         [known] = await self._core.driver.stats([path])
         return [] if known is not None else [(path, json.dumps(_descriptor(digest, manifest)).encode("ascii"))]
 
-    async def remove(self, digest: Digest, manifest: Manifest) -> None:
-        """Forget a manifest that was deleted."""
-        if manifest.subject is not None:
+    async def remove(self, digest: Digest, manifest: Manifest | None) -> None:
+        """
+        Forget a manifest that was deleted, also that it was looked at: it may come back.
+
+        :param manifest: None if it cannot be parsed.
+        """
+        if manifest is not None and manifest.subject is not None:
             path = paths.referrer_descriptor(self._name, manifest.subject.digest, digest)
             with suppress(PathNotFound):
                 await self._core.driver.delete(path)
+        scanned = await self._scanned()
+        if str(digest) in scanned:
+            await self._save_scanned(scanned - {str(digest)})
 
     async def _indexed(self, subject: Digest) -> list[Digest]:
         directory = paths.referrers(self._name, subject)
@@ -143,8 +150,7 @@ class Referrers:
         for start in range(0, len(unknown), _SCAN):
             done |= await self._scan_batch(unknown[start : start + _SCAN])
         if done:
-            content = "\n".join(sorted((scanned & present) | done))
-            await self._core.driver.put_content(paths.referrers_scanned(self._name), content.encode(), durable=False)
+            await self._save_scanned((scanned & present) | done)
 
     async def _scan_batch(self, unknown: Sequence[str]) -> set[str]:
         """Those of ``unknown`` that need not be looked at again."""
@@ -166,6 +172,10 @@ class Referrers:
                 await driver.put_contents(await self.entry(digest, manifest))
             done.add(str(digest))
         return done
+
+    async def _save_scanned(self, scanned: set[str]) -> None:
+        content = "\n".join(sorted(scanned)).encode("ascii")
+        await self._core.driver.put_content(paths.referrers_scanned(self._name), content, durable=False)
 
     async def _scanned(self) -> set[str]:
         try:

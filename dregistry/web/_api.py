@@ -105,6 +105,11 @@ class Call:
         value = self.request.getHeader(name)
         return None if value is None else value.decode("latin-1")
 
+    def header_list(self, name: bytes) -> str | None:
+        """All members of a header that may be a list, and may come in several lines."""
+        lines = self.request.requestHeaders.getRawHeaders(name)
+        return None if lines is None else ", ".join(line.decode("latin-1") for line in lines)
+
     def query(self, name: str) -> str | None:
         """The first value of a query parameter; None if it is absent."""
         values = self.queries(name)
@@ -145,7 +150,7 @@ class Call:
 
     def content(self, body: bytes, media_type: str) -> bytes:
         """Answer 200 with ``body``."""
-        self.set_header(b"content-type", media_type)
+        self.set_header(b"content-type", media_type.encode("ascii", "replace"))
         self.set_header(b"content-length", len(body))
         return body
 

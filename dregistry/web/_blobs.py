@@ -15,21 +15,21 @@ from ._transport import plain_tcp
 
 async def head(call: Call, digest: str) -> bytes:
     blob = await call.repository.blobs.stat(Digest.parse(digest))
+    await call.repository.blobs.pulled(blob.digest, blob.size)
     if not _proceeds(call, blob.digest):
         return call.empty(304)
     call.set_header(b"content-length", blob.size)
-    await call.repository.blobs.pulled(blob.digest, blob.size)
     return b""
 
 
 async def get(call: Call, digest: str) -> bytes | None:
     blob = await call.repository.blobs.open(Digest.parse(digest))
     try:
+        await call.repository.blobs.pulled(blob.digest, blob.size)
         if not _proceeds(call, blob.digest):
             return call.empty(304)
         part = _part(call, blob)
         call.set_header(b"content-length", part.length)
-        await call.repository.blobs.pulled(blob.digest, blob.size)
         return await _send(call, blob, part)
     finally:
         blob.close()
@@ -42,14 +42,14 @@ async def delete(call: Call, digest: str) -> bytes:
 
 def _proceeds(call: Call, digest: Digest) -> bool:
     """Set the headers that every answer about the blob has, and evaluate the preconditions."""
-    if not match(call.header(b"if-match"), str(digest)):
+    if not match(call.header_list(b"if-match"), str(digest)):
         raise PreconditionFailed(f"the blob's entity tag is {digest}")
     call.set_header(b"docker-content-digest", str(digest))
     call.set_header(b"etag", f'"{digest}"')
     call.set_header(b"cache-control", b"max-age=31536000")
     call.set_header(b"accept-ranges", b"bytes")
     call.set_header(b"content-type", OCTET_STREAM)
-    return none_match(call.header(b"if-none-match"), str(digest))
+    return none_match(call.header_list(b"if-none-match"), str(digest))
 
 
 def _part(call: Call, blob: Blob) -> ByteRange:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from klein.interfaces import IKleinRequest
 from twisted.logger import Logger
@@ -83,8 +83,8 @@ def answer_failure(request: Any, failure: Failure) -> bytes | None:
         request.responseHeaders.removeHeader(name)
     if isinstance(error, RequestRedirect):
         request.setResponseCode(301)
-        target = urlsplit(error.new_url)
-        request.setHeader(b"location", urlunsplit(("", "", target.path, target.query, "")).encode("ascii", "ignore"))
+        query = request.uri.partition(b"?")[1:]
+        request.setHeader(b"location", urlsplit(error.new_url).path.encode("ascii", "ignore") + b"".join(query))
         request.setHeader(b"content-length", b"0")
         return b""
     if isinstance(error, MethodNotAllowed):

@@ -24,7 +24,7 @@ async def get(call: Call, reference: str) -> bytes:
     etag = str(manifest.digest)
     call.set_header(b"docker-content-digest", etag)
     call.set_header(b"etag", f'"{etag}"')
-    if not none_match(call.header(b"if-none-match"), etag):
+    if not none_match(call.header_list(b"if-none-match"), etag):
         return call.empty(304)
     await call.repository.manifests.pulled(manifest)
     return call.content(manifest.content, manifest.media_type)
@@ -100,7 +100,7 @@ def _tag_parameters(call: Call) -> list[str]:
 
 def _precondition(call: Call, tag: str) -> Precondition | None:
     """``If-Match`` and ``If-None-Match`` on what a tag points at; None if there are none."""
-    if_match, if_none_match = call.header(b"if-match"), call.header(b"if-none-match")
+    if_match, if_none_match = call.header_list(b"if-match"), call.header_list(b"if-none-match")
     if if_match is None and if_none_match is None:
         return None
 

@@ -28,6 +28,8 @@ from ._transport import send
 
 LINGER = 2.0
 """Seconds in which a client may still read the answer to a body that it is not done sending."""
+_TLS_HANDSHAKE = b"\x16"
+"""The first byte of a client that speaks TLS."""
 _LENGTH_DIGITS = 18
 
 
@@ -125,6 +127,7 @@ class StreamingChannel(HTTPChannel):
     _host: Any = None
     _secure: bool | None = None
     _head = b""
+    _fresh = True
     _active = 0.0
 
     def connectionMade(self) -> None:
@@ -201,6 +204,13 @@ class StreamingChannel(HTTPChannel):
     def abort(self) -> None:
         """Close the connection whatever is under way."""
         self.forceAbortClient()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._fresh:
+            self._fresh = False
+            if data[:1] == _TLS_HANDSHAKE:  # clients that try TLS first would wait for us, as we for the end of a line
+                self._respondToBadRequestAndDisconnect()
+        super().dataReceived(data)
 
     def allHeadersReceived(self) -> None:
         super().allHeadersReceived()

@@ -60,7 +60,9 @@ async def cancel(call: Call, uuid: str) -> bytes:
 async def _mount(call: Call, digest: Digest) -> bytes:
     source = call.query("from")
     if source:
-        await call.repository.blobs.mount(digest, parse_name(source))
+        if not await call.may_pull(parse_name(source)):
+            raise BlobUnknown(str(digest))  # as if there were none
+        await call.repository.blobs.mount(digest, source)
     else:
         await call.repository.blobs.mount_from_any(digest, call.may_pull)
     return _created(call, digest)

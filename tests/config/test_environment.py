@@ -230,9 +230,7 @@ class ValueTests(LoadingTestCase):
         self.assertEqual(config.notifications.endpoints[0].name, "a")
 
     def test_empty_is_the_default(self) -> None:
-        self.assertEqual(
-            self.config(MINIMAL + "http: {addr: ':1'}", {"REGISTRY_HTTP_ADDR": ""}).http.addr, ":5000"
-        )
+        self.assertEqual(self.config(MINIMAL + "http: {addr: ':1'}", {"REGISTRY_HTTP_ADDR": ""}).http.addr, ":5000")
 
     def test_type_error(self) -> None:
         faults = self.faults(MINIMAL, {"REGISTRY_HTTP_WORKERS": "many", "REGISTRY_CATALOG": "5"})
@@ -327,9 +325,7 @@ class NestedMapTests(LoadingTestCase):
 
     def test_misspelt_below_storage(self) -> None:
         warnings = self.warnings(MINIMAL, {"REGISTRY_STORAGE_DELETE_ENABLE": "true"})
-        self.assertIn(
-            "did you mean REGISTRY_STORAGE_DELETE_ENABLED?", warnings["REGISTRY_STORAGE_DELETE_ENABLE"]
-        )
+        self.assertIn("did you mean REGISTRY_STORAGE_DELETE_ENABLED?", warnings["REGISTRY_STORAGE_DELETE_ENABLE"])
 
     def test_bound_of_depth(self) -> None:
         name = "REGISTRY_LOG_FIELDS" + "_A" * 10_000
@@ -341,9 +337,7 @@ class VersionTests(LoadingTestCase):
 
     def test_ignored_with_a_warning(self) -> None:
         loaded = self.load(MINIMAL, {"REGISTRY_VERSION": "0.2", "REGISTRY_VERSION_X": "1"})
-        self.assertEqual(
-            [warning.path for warning in loaded.warnings], ["REGISTRY_VERSION", "REGISTRY_VERSION_X"]
-        )
+        self.assertEqual([warning.path for warning in loaded.warnings], ["REGISTRY_VERSION", "REGISTRY_VERSION_X"])
         self.assertIn("cannot be set", loaded.warnings[0].message)
         self.assertEqual(loaded.config, Configuration(storage=Storage(driver="inmemory")))
         self.assertIn("missing", self.faults("storage: inmemory", {"REGISTRY_VERSION": "0.1"})["version"])

@@ -29,9 +29,7 @@ SCALARS = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["10s", "(", "tcp"]),
 )
-TREES = st.recursive(
-    SCALARS, lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(WORDS, below))
-)
+TREES = st.recursive(SCALARS, lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(WORDS, below)))
 YAML = st.one_of(
     st.text(max_size=40),
     st.text(alphabet="ab:- \n[]{},&*!<#'\"|>?%@`\t01.", max_size=60),
@@ -66,9 +64,7 @@ class HostileTests(LoadingTestCase):
     @settings(max_examples=300, deadline=None)
     @given(TREES)
     def test_any_tree(self, tree: object) -> None:
-        self.attempt(
-            repr({"version": 0.1, "storage": "inmemory", "http": tree, "log": tree, "auth": tree}), {}
-        )
+        self.attempt(repr({"version": 0.1, "storage": "inmemory", "http": tree, "log": tree, "auth": tree}), {})
         self.attempt(repr({"version": 0.1, "storage": tree, "validation": tree, "middleware": tree}), {})
 
     @settings(max_examples=500, deadline=None)

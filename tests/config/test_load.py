@@ -108,10 +108,7 @@ class DefaultsTests(LoadingTestCase):
         self.assertEqual(config.auth.driver, "")
 
     def test_null_and_empty_sections(self) -> None:
-        text = (
-            MINIMAL
-            + "log:\nhttp: {tls: {}, addr: , net: '', headers: , debug: }\nauth: {}\nmiddleware: {storage: }"
-        )
+        text = MINIMAL + "log:\nhttp: {tls: {}, addr: , net: '', headers: , debug: }\nauth: {}\nmiddleware: {storage: }"
         self.assertEqual(self.config(text).http, Configuration().http)
 
     def test_purging_keys_are_optional_each(self) -> None:
@@ -139,9 +136,7 @@ class ValueTests(LoadingTestCase):
 
     def test_booleans(self) -> None:
         for word, value in {"on": True, "y": True, "No": False, "n": False, "TRUE": True}.items():
-            self.assertEqual(
-                self.config(MINIMAL + f"http: {{relativeurls: {word}}}").http.relativeurls, value
-            )
+            self.assertEqual(self.config(MINIMAL + f"http: {{relativeurls: {word}}}").http.relativeurls, value)
 
     def test_durations(self) -> None:
         for written, seconds in {"1h30m": 5400.0, "1000000000": 1.0, "0": 0.0, "'5s'": 5.0}.items():
@@ -163,9 +158,7 @@ class ValueTests(LoadingTestCase):
         self.assertEqual(config.validation.manifests.indexes.platformlist, (Platform(os="a"),))
 
     def test_expressions_are_compiled(self) -> None:
-        urls = self.config(
-            MINIMAL + r"validation: {manifests: {urls: {allow: ['^https://a\.b/']}}}"
-        ).validation
+        urls = self.config(MINIMAL + r"validation: {manifests: {urls: {allow: ['^https://a\.b/']}}}").validation
         self.assertEqual(urls.manifests.urls.allow, (re.compile(r"^https://a\.b/"),))
 
     def test_key_that_is_a_word_of_python(self) -> None:
@@ -178,9 +171,7 @@ class ValueTests(LoadingTestCase):
         loaded = self.load(text)
         self.assertEqual((loaded.config.log.level, loaded.config.loglevel), ("error", None))
         self.assertEqual(loaded.config.storage.cache.blobdescriptor, "inmemory")
-        self.assertEqual(
-            [warning.path for warning in loaded.warnings], ["loglevel", "storage.cache.layerinfo"]
-        )
+        self.assertEqual([warning.path for warning in loaded.warnings], ["loglevel", "storage.cache.layerinfo"])
         self.assertIn("log.level", loaded.warnings[0].message)
 
     def test_present_names_win(self) -> None:
@@ -201,9 +192,7 @@ class DriverTests(LoadingTestCase):
 
     def test_null_means_no_parameters(self) -> None:
         storage = self.config("version: 0.1\nstorage:\n  filesystem:\n  delete: {enabled: true}").storage
-        self.assertEqual(
-            (storage.driver, storage.parameters, storage.delete.enabled), ("filesystem", {}, True)
-        )
+        self.assertEqual((storage.driver, storage.parameters, storage.delete.enabled), ("filesystem", {}, True))
 
     def test_none(self) -> None:
         for section in ("", "storage:", "storage: {}", "storage: {delete: {enabled: true}}", "storage: ''"):
@@ -211,9 +200,7 @@ class DriverTests(LoadingTestCase):
 
     def test_two(self) -> None:
         message = self.faults("version: 0.1\nstorage: {s3: , filesystem: }")["storage"]
-        self.assertIn(
-            "multiple storage drivers specified in configuration or environment: filesystem, s3", message
-        )
+        self.assertIn("multiple storage drivers specified in configuration or environment: filesystem, s3", message)
 
     def test_misspelt_key_is_taken_for_a_driver(self) -> None:
         message = self.faults("version: 0.1\nstorage: {filesystem: , delet: {enabled: true}}")["storage"]
@@ -337,9 +324,7 @@ class UnknownKeyTests(LoadingTestCase):
         self.assertEqual(self.warnings(MINIMAL + "qqqq: 1")["qqqq"], "unknown key, ignored")
 
     def test_free_keys(self) -> None:
-        text = (
-            "version: 0.1\nstorage: {s3: {a: 1}}\nlog: {fields: {a: b}}\nmiddleware: {a: [{disabled: true}]}"
-        )
+        text = "version: 0.1\nstorage: {s3: {a: 1}}\nlog: {fields: {a: b}}\nmiddleware: {a: [{disabled: true}]}"
         self.assertEqual(self.warnings(text), {})
 
     def test_bound(self) -> None:

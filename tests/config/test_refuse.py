@@ -76,9 +76,7 @@ class RefusedTests(LoadingTestCase):
             self.assertIn(rule.pattern.split(".*")[0], tried)
 
     def test_beside_other_faults_of_the_section(self) -> None:
-        faults = self.faults(
-            MINIMAL + "http: {workers: 0, tls: {certificate: /a, clientcas: 5}}\nauth: [a]\nproxy: 1"
-        )
+        faults = self.faults(MINIMAL + "http: {workers: 0, tls: {certificate: /a, clientcas: 5}}\nauth: [a]\nproxy: 1")
         self.assertEqual(
             sorted(faults), ["auth", "http.tls.certificate", "http.tls.clientcas", "http.workers", "proxy"]
         )

@@ -65,9 +65,7 @@ class SampleTests(LoadingTestCase):
         loaded = load_file(str(SAMPLE), {})
         self.assertEqual(loaded.warnings, ())
         storage = loaded.config.storage
-        self.assertEqual(
-            (storage.driver, storage.parameters), ("filesystem", {"rootdirectory": "/var/lib/registry"})
-        )
+        self.assertEqual((storage.driver, storage.parameters), ("filesystem", {"rootdirectory": "/var/lib/registry"}))
         self.assertEqual(loaded.config.http.addr, "localhost:5000")
         self.assertFalse(storage.delete.enabled)
 

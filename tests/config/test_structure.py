@@ -66,6 +66,4 @@ class StructureTests(SynchronousTestCase):
     def test_defects_are_not_taken_for_faults(self) -> None:
         """What a class does wrong on its own is no fault of the file."""
         self.assertRaises(ClassValidationError, self.structure, "size: 0", Strict)
-        self.assertRaises(
-            StructureHandlerNotFoundError, self.structure, "bucket: a\ninner: {size: 1}\nother: 5"
-        )
+        self.assertRaises(StructureHandlerNotFoundError, self.structure, "bucket: a\ninner: {size: 1}\nother: 5")

@@ -41,9 +41,7 @@ class SyntaxTests(LoadingTestCase):
         self.assertEqual(fields, {"1": "a", "true": "b"})
 
     def test_what_only_looks_like_a_number(self) -> None:
-        fields = self.config(
-            MINIMAL + "log: {fields: {a: 0b_, b: 2001-99-99, c: " + "1" * 5000 + ", d: =}}"
-        ).log.fields
+        fields = self.config(MINIMAL + "log: {fields: {a: 0b_, b: 2001-99-99, c: " + "1" * 5000 + ", d: =}}").log.fields
         self.assertEqual((fields["a"], fields["b"], fields["d"]), ("0b_", "2001-99-99", "="))
 
     def test_other_errors_of_the_parser(self) -> None:
@@ -96,9 +94,7 @@ class AliasTests(LoadingTestCase):
         self.assertEqual(config.log.fields, {"maxentries": 5})
 
     def test_scalars(self) -> None:
-        self.assertEqual(
-            self.config(MINIMAL + "log: {fields: {a: &s 5, *s : *s}}").log.fields, {"a": 5, "5": 5}
-        )
+        self.assertEqual(self.config(MINIMAL + "log: {fields: {a: &s 5, *s : *s}}").log.fields, {"a": 5, "5": 5})
 
     def test_unknown(self) -> None:
         (message,) = self.faults("a: *b").values()
@@ -115,9 +111,7 @@ class AliasTests(LoadingTestCase):
 
     def test_merge_bomb(self) -> None:
         """Merging keeps no copies, so this one is small; it must also be quick."""
-        lines = ["a0: &a0 {x: y}"] + [
-            f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 20)
-        ]
+        lines = ["a0: &a0 {x: y}"] + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 20)]
         self.assertEqual(sorted(self.faults("\n".join(lines))), ["storage", "version"])
 
 

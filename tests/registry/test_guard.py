@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-import pytest
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -75,7 +74,6 @@ class FaultsTests(SynchronousTestCase):
                 after = result_of(tree(storage.driver.inner))
                 self.assertEqual({path: after.get(path) for path in before}, before)
 
-    @pytest.mark.xfail(strict=True, reason="commit() leaves its writer open when the stat before it fails")
     def test_nothing_stays_open(self) -> None:
         for operation in CHANGES:
             for error, for_good in ((BROKEN, False), (BROKEN, True), (FULL, False)):
@@ -135,7 +133,6 @@ class FullTests(SynchronousTestCase):
         self.assert_gone()
         self.assertRaises(BlobUnknown, result_of, repository(self.storage.registry()).blobs.stat(Digest.of(b"abc")))
 
-    @pytest.mark.xfail(strict=True, reason="commit() in a session's first request leaves its bytes")
     def test_in_commit(self) -> None:
         for method in ("writer.write", "writer.commit"):
             self.uuid = result_of(self.uploads.start())

@@ -101,8 +101,9 @@ class ReadingTests(AppCase):
             self.ask(method, PATH, 200)
         self.ask("GET", PATH, 206, range="bytes=0-0")
         self.assertEqual([(event.action, event.size) for event in self.heard.take()], [("pull", 10)] * 3)
-        self.refuse("GET", PATH, 412, "DENIED", if_match='"other"')
-        self.assertEqual(self.heard.take(), [])
+        self.ask("GET", PATH, 304, if_none_match="*")
+        self.refuse("GET", PATH, 416, "RANGE_INVALID", range="bytes=99-")
+        self.assertEqual([(event.action, event.size) for event in self.heard.take()], [("pull", 10)] * 2)
 
 
 class DeletingTests(AppCase):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from dregistry.digest import Digest
 from dregistry.storage import StorageFull
 
@@ -178,7 +176,6 @@ class MountTests(UploadsCase):
             self.ask("POST", f"{UPLOADS}?mount={DIGEST}", 202, **user)
         self.refuse("GET", f"/v2/a/b/blobs/{DIGEST}", 404, "BLOB_UNKNOWN")
 
-    @pytest.mark.xfail(strict=True, reason="a mount from a named repository does not ask for pull access to it")
     def test_from_what_is_named_where_the_client_may_not_pull(self) -> None:
         """A named source is no way around either."""
         self.upload(CONTENT, "secret")

@@ -229,6 +229,13 @@ class RefusalTests(SynchronousTestCase):
         for length in (b"-1", b"+1", b"0x10", b"1e3", b"9" * 19, b"9" * 5000, b""):
             self.refused(PUT + b"Content-Length: " + length)
 
+    def test_tls(self) -> None:
+        """A client that tries TLS first is not left waiting."""
+        connection = Connection(echo)
+        connection.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        self.assertTrue(connection.received.startswith(b"HTTP/1.1 400"))
+        self.assertTrue(connection.transport.disconnecting)
+
     def test_long_line(self) -> None:
         connection = Connection(echo)
         connection.send(b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n")
