@@ -21,6 +21,8 @@ from .listener import PUSH, OriginSource, RegistryEvent
 
 _BATCH = 1 << 20
 """Bytes that are hashed and written in one go: large enough that the hop to a thread costs little."""
+_SMALL = 1 << 12
+"""Bytes of pieces that are put together: each by itself would take more memory than it holds."""
 _INLINE = 1 << 16
 """Bytes up to which hashing on the calling thread is faster than the hop."""
 
@@ -53,6 +55,7 @@ class UploadSession:
         if self._hash is None and writer.size == 0:
             self._hash = RunningHash.start(progress.algorithm if progress.algorithm in ALGORITHMS else CANONICAL)
         self._pending: list[bytes] = []
+        self._tail = bytearray()
         self._pending_size = 0
         self._under_way = Background()
         self._open = True
@@ -75,7 +78,11 @@ class UploadSession:
 
         :raise Unavailable: if they could not be kept. When the storage is full the session is gone: so is what it took.
         """
-        self._pending.append(piece)
+        if len(piece) >= _SMALL:
+            self._pending += (bytes(self._tail), piece) if self._tail else (piece,)
+            self._tail.clear()
+        else:
+            self._tail += piece
         self._pending_size += len(piece)
         self.offset += len(piece)
         if self._pending_size >= _BATCH:
@@ -168,6 +175,9 @@ class UploadSession:
         """Hand what is pending to hashing and writing, which go on while the next bytes come."""
         await self._settle()
         pieces, self._pending = self._pending, []
+        if self._tail:
+            pieces.append(bytes(self._tail))
+            self._tail.clear()
         size, self._pending_size = self._pending_size, 0
         if not pieces:
             return

@@ -116,8 +116,15 @@ class Referrers:
             if link is None:
                 found.append(None)
             else:
-                found.append(json.loads(content) if content is not None else tagged.get(digest))
+                found.append(_decoded(content) or tagged.get(digest) or await self._made_again(digest))
         return found
+
+    async def _made_again(self, digest: Digest) -> dict[str, Any] | None:
+        """A descriptor whose file a power cut has torn; None if its manifest is gone."""
+        target = await self._core.read_link(paths.revision_link(self._name, digest))
+        [content] = await self._core.driver.get_contents([paths.blob_data(target or digest)])
+        manifest = None if content is None else await self._core.threads.run(_parsed, content)
+        return None if manifest is None else _descriptor(digest, manifest)
 
     async def _fallback(self, subject: Digest) -> dict[Digest, dict[str, Any]]:
         """What the tag of clients that do without this API lists (distribution-spec, "Referrers Tag Schema")."""
@@ -190,6 +197,14 @@ class Referrers:
         except PathNotFound:
             return []
         return [name for name in names if _is_hex(directory.rpartition("/")[2], name)]
+
+
+def _decoded(content: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content or b"null")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _parsed(content: bytes) -> Manifest | None:

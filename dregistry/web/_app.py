@@ -97,7 +97,8 @@ class RegistryResource:
             request.responseHeaders.addRawHeader(name, value)
         fault = _fault(request)
         if fault is not None:
-            return write_error(request, errors.BadRequest(fault))
+            body = write_error(request, errors.BadRequest(fault))
+            return b"" if request.method == b"HEAD" else body
         return self._klein.render(request)
 
 

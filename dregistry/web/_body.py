@@ -16,6 +16,8 @@ HIGH_WATER = 1 << 20
 """Bytes that wait for the handler before the peer is paused."""
 LOW_WATER = HIGH_WATER // 4
 """Bytes that wait when the peer is resumed."""
+SMALL = 1 << 12
+"""Bytes of pieces that are put together: each by itself would take more memory than it holds."""
 DRAIN_LIMIT = 1 << 16
 """Bytes of a body that nobody wants which are read to keep the connection; for more, it is closed."""
 
@@ -65,7 +67,7 @@ class StreamedBody:
         self.complete = False
         self._channel = channel
         self._received = 0
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes | bytearray] = deque()
         self._waiting_size = 0
         self._reader: Deferred[None] | None = None
         self._failure: RegistryError | None = None
@@ -87,7 +89,7 @@ class StreamedBody:
                 raise StopAsyncIteration
             self._reader = Deferred()
             await self._reader
-        piece = self._pieces.popleft()
+        piece = bytes(self._pieces.popleft())
         self._waiting_size -= len(piece)
         if self._paused and self._waiting_size <= LOW_WATER:
             self._resume()
@@ -110,7 +112,12 @@ class StreamedBody:
         self._received += len(piece)
         if self._dropping or self._failure is not None or not piece:
             return
-        self._pieces.append(piece)
+        if len(piece) >= SMALL:
+            self._pieces.append(piece)
+        elif self._pieces and isinstance(self._pieces[-1], bytearray):
+            self._pieces[-1].extend(piece)
+        else:
+            self._pieces.append(bytearray(piece))
         self._waiting_size += len(piece)
         if self._waiting_size > HIGH_WATER:
             self._pause()

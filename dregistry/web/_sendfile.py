@@ -44,6 +44,7 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
     """
     producer = _ChunkProducer(request)
     request.registerProducer(producer, True)
+    request.notifyFinish().addBoth(producer.finished)
     try:
         async for chunk in chunks:
             await producer.ready()
@@ -70,9 +71,11 @@ class _SendfileProducer:
         self._advised = offset
         self._done: Deferred[None] = Deferred()
         self._ended = False
+        self._stopped = False
 
     def start(self) -> Deferred[None]:
         self._request.registerProducer(self, True)
+        self._request.notifyFinish().addBoth(lambda _: self._end_now())
         self._request.write(b"")
         self._request.channel.flush()
         if is_idle(self._transport):
@@ -89,7 +92,7 @@ class _SendfileProducer:
         self._transport.startWriting()
 
     def resumeProducing(self) -> None:
-        if self._ended:
+        if self._ended or self._stopped:
             return
         self._read_ahead()
         try:
@@ -114,7 +117,8 @@ class _SendfileProducer:
         """It writes to the transport only when asked to resume."""
 
     def stopProducing(self) -> None:
-        self._end_now()
+        """The connection is lost, as the request is about to be told: that ends it."""
+        self._stopped = True
 
     def _read_ahead(self) -> None:
         if self._end - self._offset > _TURN and self._advised - self._offset < _AHEAD // 2:
@@ -126,7 +130,6 @@ class _SendfileProducer:
         """The headers have promised more than can be sent."""
         if not isinstance(error, ConnectionError):
             _log.error("answer broken off at byte {offset}: {error}", offset=self._offset, error=error)
-        self._end_now()
         self._transport.abortConnection()
 
     def _end_now(self) -> None:
@@ -145,19 +148,25 @@ class _ChunkProducer:
 
     async def ready(self) -> None:
         """Until the transport takes more, or there is none any more."""
-        if self._paused and not self.stopped:
+        if self._paused:
             self._room = Deferred()
             await self._room
 
     def resumeProducing(self) -> None:
-        self._paused = False
-        self._wake()
+        if not self.stopped:
+            self._paused = False
+            self._wake()
 
     def pauseProducing(self) -> None:
         self._paused = True
 
     def stopProducing(self) -> None:
+        """The connection is lost, as the request is about to be told: that is when waiting ends."""
+        self.stopped = self._paused = True
+
+    def finished(self, _: object) -> None:
         self.stopped = True
+        self._paused = False
         self._wake()
 
     def _wake(self) -> None:

@@ -250,6 +250,8 @@ class StreamingChannel(HTTPChannel):
     def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
         if header == b"Content-Length" and len(data) > _LENGTH_DIGITS:
             return self._failChooseTransferDecoder()
+        if header == b"Transfer-Encoding" and data.lower() != b"chunked":  # identity is of an older HTTP
+            return self._failChooseTransferDecoder()
         chosen: bool = super()._maybeChooseTransferDecoder(header, data)
         return chosen
 

@@ -120,16 +120,23 @@ class RunningRegistry:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while self._pids() and time.monotonic() < deadline:  # the workers end a moment later
+            time.sleep(0.01)
 
     def resident(self) -> int:
         """Bytes of memory that the process and its workers hold now."""
-        pages = 0
+        return sum(pages for _, pages in self._pids()) * os.sysconf("SC_PAGE_SIZE")
+
+    def _pids(self) -> list[tuple[int, int]]:
+        """The living processes of the session that the process leads or led, each with its resident pages."""
+        found = []
         for name in filter(str.isdigit, os.listdir("/proc")):
             with suppress(OSError), open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
                 fields = file.read().rpartition(")")[2].split()
-                if int(fields[3]) == self.pid:  # of the session that the process leads
-                    pages += int(fields[21])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+                if int(fields[3]) == self.pid and fields[0] != "Z":
+                    found.append((int(name), int(fields[21])))
+        return found
 
     def read_log(self) -> str:
         with open(self.log, encoding="utf-8", errors="replace") as file:
