@@ -217,6 +217,12 @@ class StreamingChannel(HTTPChannel):
         if self.length != 0:
             self.requests[-1].start(self._command, self._path, self._version)
 
+    def checkPersistence(self, request: Any, version: bytes) -> bool:
+        """twisted.web looks at the first of several ``Connection`` headers only, and splits it at spaces."""
+        lines = request.requestHeaders.getRawHeaders(b"connection", ())
+        options = {option.strip().lower() for line in lines for option in line.split(b",")}
+        return version == b"HTTP/1.1" and b"close" not in options
+
     def lineReceived(self, line: bytes) -> None:
         if not self._refused:
             super().lineReceived(line)
