@@ -6,6 +6,7 @@ One of several processes that serve an address: ``python -m dregistry.worker CON
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from typing import Any
@@ -36,6 +37,7 @@ def main() -> None:
         from twisted.internet import reactor as imported
         from twisted.internet.stdio import StandardIO
     reactor: Any = imported
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     try:

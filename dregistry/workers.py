@@ -207,8 +207,9 @@ class _Worker(ProcessProtocol):
         self._slot.ended(self, reason.getErrorMessage())
 
     def tell_to_end(self) -> None:
-        self.told_to_end = True
-        self.signal("TERM")
+        if not self.told_to_end:
+            self.told_to_end = True
+            self.signal("TERM")
 
     def signal(self, name: str) -> None:
         try:

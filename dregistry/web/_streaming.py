@@ -127,6 +127,7 @@ class StreamingChannel(HTTPChannel):
     _host: Any = None
     _secure: bool | None = None
     _head = b""
+    _held: StreamingRequest | None = None
     _fresh = True
     _active = 0.0
 
@@ -192,8 +193,18 @@ class StreamingChannel(HTTPChannel):
             self.write(b"")
 
     def requestDone(self, request: StreamingRequest) -> None:
+        """The next request that is here already waits until most of this answer has been sent."""
         self.flush()
-        super().requestDone(request)
+        if self._waitingForTransport and self.persistent:
+            self._held = request
+        else:
+            super().requestDone(request)
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        held, self._held = self._held, None
+        if held is not None:
+            super().requestDone(held)
 
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""

@@ -5,6 +5,7 @@ A real server process on loopback, for tests that talk to it from outside.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,11 +25,18 @@ STOP_TIMEOUT = 30.0
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """
+    A TCP port of 127.0.0.1 that was free a moment ago. It is below those that the kernel gives to clients: one of them
+    may connect to itself while nobody listens.
+    """
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class RunningRegistry:
