@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .raw import PATIENCE, Peer, ServedTestCase, image, path_of, request, sha256
+from .server import RunningRegistry
 
 SMALL = b"small"
 LARGE_SIZE = 64 << 20
 MANY = 200
 
 
-def open_files(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
+def open_files(served: RunningRegistry) -> int:
+    """Of all the server's processes."""
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid, _ in served._pids())
 
 
 class HostileClientTests(ServedTestCase):
@@ -41,12 +43,12 @@ class HostileClientTests(ServedTestCase):
     def settling(self) -> Iterator[None]:
         """What the server opens within is closed again some time after."""
         self.assert_prompt()
-        before = open_files(self.served.pid)
+        before = open_files(self.served)
         yield
         deadline = time.monotonic() + PATIENCE
-        while open_files(self.served.pid) > before and time.monotonic() < deadline:
+        while open_files(self.served) > before and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.assertLessEqual(open_files(self.served.pid), before)
+        self.assertLessEqual(open_files(self.served), before)
 
     def test_byte_by_byte(self) -> None:
         """Headers, a body and chunks, each a byte at a time, are a request like any other."""

@@ -21,6 +21,9 @@ class ShutdownTestCase(WellTestCase):
         running = RunningRegistry({"http": {}} if timeout is None else {"http": {"draintimeout": timeout}})
         running.__enter__()
         self.addCleanup(running.__exit__, None, None, None)
+        for _ in range(16):  # of several processes each has answered, and will
+            with Peer(running.port, 15) as peer:
+                peer.ask("GET", "/v2/")
         if clean:
             self.addCleanup(lambda: self.assert_clean(running.read_log()))
         return running
@@ -222,11 +225,13 @@ class BreakTests(ShutdownTestCase):
         threads = [threading.Thread(target=push, args=(number,), daemon=True) for number in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        deadline = time.monotonic() + 2 * PROMPT
+        while len(confirmed) < 40 and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.assertLess(self.terminate(served)(), 2 * PROMPT)
         for thread in threads:
             thread.join(10)
-        self.assertGreater(len(confirmed), 8)
+        self.assertGreaterEqual(len(confirmed), 40)
         served.start()
         peer = self.peer(served)
         for path, content in confirmed.items():
