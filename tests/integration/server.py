@@ -4,6 +4,7 @@ A real server process on loopback, for tests that talk to it from outside.
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import shutil
@@ -95,14 +96,22 @@ class RunningRegistry:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"the registry did not start:\n{self.read_log()}") from None
-                time.sleep(0.05)
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the registry did not start:\n{self.read_log()}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        """Whether it serves; a connection alone may be to the socket of one that was killed a moment ago."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_TIMEOUT)
+        try:
+            connection.request("GET", "/")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
 
     def _command(self) -> list[str]:
         return [

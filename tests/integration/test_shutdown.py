@@ -117,7 +117,7 @@ class DrainTests(ShutdownTestCase):
 
     def test_headers_that_are_half_sent(self) -> None:
         """The request is answered, or not; the connection ends with it, and does not hold the process up."""
-        served = self.served("15s")
+        served = self.served("8s")
         sent = request("GET", "/v2/")
         half, stuck = self.peer(served).send(sent[:20]), self.peer(served).send(sent[:20])
         time.sleep(0.2)
@@ -127,7 +127,7 @@ class DrainTests(ShutdownTestCase):
         found = half.answer()
         self.assertTrue(found is None or found.status == 200)
         self.assertEqual(half.rest(), b"")
-        self.assertLess(wait(), 10)
+        self.assertLess(wait(), PROMPT)
 
     def test_clients_that_went_away_before(self) -> None:
         """Nothing is waited for on behalf of connections that are gone, however they went."""

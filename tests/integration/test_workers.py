@@ -94,7 +94,7 @@ class WorkerTests(SynchronousTestCase):
                     if status != 200:
                         failures.append(status)
                 except OSError as error:
-                    failures.append(error)
+                    failures.append(repr(error))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
