@@ -168,11 +168,23 @@ def remove(target: str, root: str) -> None:
             raise
         doomed = _temporary_beside(target)
         os.rename(target, doomed)
-        shutil.rmtree(doomed)
+        _remove_tree(doomed)
     with suppress(OSError):
         while folder != root:
             os.rmdir(folder)
             folder = os.path.dirname(folder)
+
+
+def _remove_tree(doomed: str) -> None:
+    """Remove it, with what writers that found its directories before they were renamed still put there."""
+    for _ in range(_ATTEMPTS):
+        try:
+            shutil.rmtree(doomed)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.ENOENT):
+                raise
+        if not os.path.exists(doomed):
+            return
 
 
 def _persistently(call: Callable[..., _T], *args: object) -> _T:

@@ -129,6 +129,7 @@ class StreamingChannel(HTTPChannel):
     _head = b""
     _held: StreamingRequest | None = None
     _fresh = True
+    _finishing = False
     _active = 0.0
 
     def connectionMade(self) -> None:
@@ -209,6 +210,7 @@ class StreamingChannel(HTTPChannel):
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
         self.persistent = 0
+        self._finishing = True  # of a request whose headers are not complete this is asked again
         if not self.requests:
             self.loseConnection()
 
@@ -232,7 +234,7 @@ class StreamingChannel(HTTPChannel):
         """twisted.web looks at the first of several ``Connection`` headers only, and splits it at spaces."""
         lines = request.requestHeaders.getRawHeaders(b"connection", ())
         options = {option.strip().lower() for line in lines for option in line.split(b",")}
-        return version == b"HTTP/1.1" and b"close" not in options
+        return version == b"HTTP/1.1" and b"close" not in options and not self._finishing
 
     def lineReceived(self, line: bytes) -> None:
         if not self._refused:
