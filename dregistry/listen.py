@@ -9,10 +9,13 @@ import os
 import re
 import socket
 import stat
+import time
 from contextlib import suppress
 
 _ADDRESS = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d+)")
 _BACKLOG = 1024
+PATIENCE = 3.0
+"""Seconds in which a port may be taken by processes that were killed a moment ago."""
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
@@ -27,7 +30,7 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
     :param address: ``HOST:PORT``, where an empty host is all addresses of the machine; for ``unix`` a path, where a
         socket that nobody serves any more is replaced.
     :raise ValueError: if the address is malformed, or its host has no address.
-    :raise OSError: if it is taken, or not of this machine.
+    :raise OSError: if it is taken (after some seconds), or not of this machine.
     """
     if net == "unix":
         return [_unix_socket(address)] * count
@@ -36,12 +39,17 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
         raise ValueError("it must be HOST:PORT")
     host, port = match[1] or match[2], int(match[3])
     family, place = (socket.AF_INET6, "::") if not host else _resolved(host)
-    try:
-        return _tcp_sockets(family, place, port, count)
-    except OSError as error:
-        if host or error.errno not in _NO_IPV6:
-            raise
-        return _tcp_sockets(socket.AF_INET, "", port, count)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _tcp_sockets(family, place, port, count)
+        except OSError as error:
+            if error.errno in _NO_IPV6 and not host and family == socket.AF_INET6:
+                family, place = socket.AF_INET, ""
+            elif error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+            else:
+                time.sleep(0.05)
 
 
 def _tcp_sockets(family: int, place: str, port: int, count: int) -> list[socket.socket]:
