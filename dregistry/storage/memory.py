@@ -58,6 +58,8 @@ class MemoryDriver:
         self._put(check_path(path), bytes(content))
 
     async def put_contents(self, contents: Sequence[tuple[str, bytes]]) -> None:
+        for path, _ in contents:
+            check_path(path)
         for path, content in contents:
             await self.put_content(path, content)
 

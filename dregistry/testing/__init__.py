@@ -3,6 +3,7 @@ For the tests of dregistry, of its plugins, and of programs that use a registry.
 """
 
 from ._storage import StorageDriverSuite
+from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._threads import InlineThreads
 
-__all__ = ["InlineThreads", "StorageDriverSuite"]
+__all__ = ["DirectorySearchSuite", "InlineThreads", "LocalFilesSuite", "LockingSuite", "StorageDriverSuite"]

@@ -4,14 +4,23 @@ The conformance suite of storage drivers.
 
 from __future__ import annotations
 
+from typing import Any
+
 from zope.interface.verify import verifyObject
 
-from ..storage import IDirectorySearch, ILocalFiles, IStorageDriver, IWriter
-from ._storage_abilities import DirectorySearchTests, LocalFilesTests
+from ..storage import IDirectorySearch, ILocalFiles, ILocking, IStorageDriver, IWriter
+from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
+from ._storage_batch import BatchTests
 from ._storage_children import ChildrenTests
 from ._storage_content import ContentTests, PathTests
 from ._storage_reading import ReadTests
 from ._storage_writer import CommitTests, WriterTests
+
+_SUITES: list[tuple[Any, type]] = [
+    (ILocalFiles, LocalFilesSuite),
+    (ILocking, LockingSuite),
+    (IDirectorySearch, DirectorySearchSuite),
+]
 
 
 class StorageDriverSuite(
@@ -21,8 +30,7 @@ class StorageDriverSuite(
     ChildrenTests,
     WriterTests,
     CommitTests,
-    LocalFilesTests,
-    DirectorySearchTests,
+    BatchTests,
 ):
     """
     What every storage driver keeps to: the sentences of :mod:`dregistry.storage._interfaces`, one by one.
@@ -42,15 +50,15 @@ class StorageDriverSuite(
     test methods: a driver that answers at once never starts the reactor, one that needs threads or sockets gets it.
     Under a base that does not wait, each test would pass unseen, so the suite refuses those.
 
-    :class:`ILocalFiles` and :class:`IDirectorySearch` are checked if the driver provides them, else those tests are
-    skipped; the latter needs ``hypothesis``.
+    A driver that provides an optional interface passes its suite as well: the class has that among its bases then
+    (:class:`LocalFilesSuite`, :class:`LockingSuite`, :class:`DirectorySearchSuite`), and this suite fails if
+    it has not.
     """
 
     async def test_interfaces(self) -> None:
         verifyObject(IStorageDriver, self.driver)
-        for optional in (ILocalFiles, IDirectorySearch):
-            if optional.providedBy(self.driver):
-                verifyObject(optional, self.driver)
+        for optional, suite in _SUITES:
+            self.assertEqual(optional.providedBy(self.driver), isinstance(self, suite), suite.__name__)
         self.assertIsInstance(self.driver.name, str)
         writer = await self.driver.writer("/writer")
         verifyObject(IWriter, writer)

@@ -10,22 +10,23 @@ from itertools import count
 from typing import Any
 
 from twisted.internet.threads import blockingCallFromThread, deferToThread
-from twisted.trial.unittest import SkipTest
+from zope.interface.verify import verifyObject
 
-from ..storage import IDirectorySearch, ILocalFiles, PathNotFound
+from ..storage import IDirectorySearch, ILocalFiles, ILock, ILocking, PathNotFound
 from ._storage_case import StorageCase
 
 
-class LocalFilesTests(StorageCase):
-    @property
-    def _local(self) -> Any:
-        if not ILocalFiles.providedBy(self.driver):
-            raise SkipTest("the driver has no local files")
-        return self.driver
+class LocalFilesSuite(StorageCase):
+    """What drivers that provide :class:`ILocalFiles` keep to, too."""
+
+    driver: Any
+
+    async def test_interface_of_local_files(self) -> None:
+        verifyObject(ILocalFiles, self.driver)
 
     async def test_open_local(self) -> None:
         await self.put("/folder/file", content=b"0123456789")
-        with self._local.open_local("/folder/file") as file:
+        with self.driver.open_local("/folder/file") as file:
             self.assertIsInstance(file, io.RawIOBase)
             self.assertEqual(os.pread(file.fileno(), 4, 3), b"3456")
             self.assertEqual(file.read(), b"0123456789")
@@ -33,22 +34,52 @@ class LocalFilesTests(StorageCase):
     async def test_open_local_nothing(self) -> None:
         await self.put("/folder/file")
         for path in ("/nothing", "/folder", "/folder/file/below"):
-            await self.assert_refused(PathNotFound, self._local.open_local, path)
+            await self.assert_refused(PathNotFound, self.driver.open_local, path)
 
     async def test_open_local_then_change(self) -> None:
         for change in (self.driver.delete, self.put, self.write):
             await self.put("/file", content=b"before")
-            with self._local.open_local("/file") as file:
+            with self.driver.open_local("/file") as file:
                 await change("/file")
                 self.assertEqual(file.read(), b"before")
 
 
-class DirectorySearchTests(StorageCase):
-    @property
-    def _search(self) -> Any:
-        if not IDirectorySearch.providedBy(self.driver):
-            raise SkipTest("the driver has no faster search of directories")
-        return self.driver
+class LockingSuite(StorageCase):
+    """What drivers that provide :class:`ILocking` keep to, too."""
+
+    driver: Any
+
+    async def test_interface_of_locks(self) -> None:
+        verifyObject(ILocking, self.driver)
+        lock = await self.driver.lock("/folder")
+        verifyObject(ILock, lock)
+        lock.release()
+
+    async def test_lock_again(self) -> None:
+        for path in ("/folder", "/other", "/folder"):
+            lock = await self.driver.lock(path)
+            lock.release()
+
+    async def test_locks_of_several_paths(self) -> None:
+        locks = [await self.driver.lock(path) for path in ("/a", "/b", "/a/b")]
+        for lock in locks:
+            lock.release()
+
+    async def test_lock_has_no_effect_on_others(self) -> None:
+        lock = await self.driver.lock("/folder")
+        await self.put("/folder/file", content=b"content")
+        await self.assert_content("/folder/file", b"content")
+        await self.driver.delete("/folder/file")
+        lock.release()
+
+
+class DirectorySearchSuite(StorageCase):
+    """What drivers that provide :class:`IDirectorySearch` keep to, too. Needs ``hypothesis``."""
+
+    driver: Any
+
+    async def test_interface_of_search(self) -> None:
+        verifyObject(IDirectorySearch, self.driver)
 
     async def test_find_in_order_of_whole_paths(self) -> None:
         """``a-b`` and ``a.b`` come between ``a`` and ``a/b``, since ``-`` and ``.`` are less than ``/``."""
@@ -56,32 +87,28 @@ class DirectorySearchTests(StorageCase):
         await self.put(*(f"/root/{path}/_m/file" for path in reversed(expected)))
         for start, after in enumerate(["", *expected]):
             for limit in (0, 1, 4, 100):
-                found = await self._search.find_directories("/root", "_m", after, limit)
+                found = await self.driver.find_directories("/root", "_m", after, limit)
                 self.assertEqual(found, expected[start:][:limit])
-        self.assertEqual(await self._search.find_directories("/root/a", "_m", "", 9), ["b", "b-c", "b/c"])
+        self.assertEqual(await self.driver.find_directories("/root/a", "_m", "", 9), ["b", "b-c", "b/c"])
 
     async def test_find_nothing(self) -> None:
         await self.put("/root/a/other/file", "/root/b/_m", "/root/_m/file", "/root/_hidden/c/_m/file", "/file")
         for path in ("/root", "/nothing", "/root/a", "/file", "/file/below"):
-            self.assertEqual(await self._search.find_directories(path, "_m", "", 9), [])
+            self.assertEqual(await self.driver.find_directories(path, "_m", "", 9), [])
 
     async def test_find_what_is_left(self) -> None:
         await self.put("/root/a/_m/file", "/root/a/b/_m/file", "/root/c/_m/file")
         await self.driver.delete("/root/a/_m/file")
         await self.driver.delete("/root/c/_m")
-        self.assertEqual(await self._search.find_directories("/root", "_m", "", 9), ["a/b"])
+        self.assertEqual(await self.driver.find_directories("/root", "_m", "", 9), ["a/b"])
 
     async def test_find_as_the_model_does(self) -> None:
         """Random trees, compared with a search by brute force."""
-        self._search  # noqa: B018 -- or skip
         # Hypothesis drives synchronous functions: it has a thread of its own and hands each example to the reactor's.
         await deferToThread(self._examples())
 
     def _examples(self) -> Any:
-        try:
-            from hypothesis import HealthCheck, given, settings, strategies  # noqa: PLC0415 -- only this test needs it
-        except ImportError:
-            raise SkipTest("hypothesis is not installed") from None
+        from hypothesis import HealthCheck, given, settings, strategies  # noqa: PLC0415 -- only this test needs it
         from twisted.internet import reactor  # noqa: PLC0415 -- importing it installs it
 
         in_reactor: Any = blockingCallFromThread
@@ -111,7 +138,7 @@ class DirectorySearchTests(StorageCase):
         paths = [f"{folder}/file" for folder in folders]
         await self.put(*(f"{root}/{path}" for path in paths))
         expected = [path for path in search(paths, child) if path > after][:limit]
-        self.assertEqual(await self._search.find_directories(root, child, after, limit), expected)
+        self.assertEqual(await self.driver.find_directories(root, child, after, limit), expected)
 
 
 def search(paths: list[str], child: str) -> list[str]:

@@ -5,19 +5,29 @@ from __future__ import annotations
 from twisted.trial.unittest import TestCase
 
 from dregistry.storage.filesystem import FilesystemDriver
-from dregistry.testing import InlineThreads, StorageDriverSuite
+from dregistry.testing import (
+    DirectorySearchSuite,
+    InlineThreads,
+    LocalFilesSuite,
+    LockingSuite,
+    StorageDriverSuite,
+)
 
 from .support import Pool, temporary_directory
 
 
-class FilesystemDriverTests(StorageDriverSuite, TestCase):
+class FilesystemSuite(StorageDriverSuite, LocalFilesSuite, LockingSuite, DirectorySearchSuite):
+    """All that the driver provides."""
+
+
+class FilesystemDriverTests(FilesystemSuite, TestCase):
     """Without threads."""
 
     def make_driver(self) -> FilesystemDriver:
         return FilesystemDriver(temporary_directory(self), InlineThreads())
 
 
-class ThreadedFilesystemDriverTests(StorageDriverSuite, TestCase):
+class ThreadedFilesystemDriverTests(FilesystemSuite, TestCase):
     """As it is served."""
 
     def make_driver(self) -> FilesystemDriver:
