@@ -1,7 +1,7 @@
 # What one does in a checkout: make run, make test, make lint, make clean.
 #
-# Everything is written below this directory. Only `make test` goes beyond, where it may: it installs the client
-# programs that the integration tests run, by apt-get.
+# Everything is written below this directory. Only `make test` and `make bench` go beyond, where they may: they install
+# the programs that the integration tests and the measurements run, by apt-get.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,12 +9,13 @@ BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/.venv/cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint dev tools clean
+.PHONY: help run test lint bench dev tools clean
 
 help:
 	@echo "make run    a registry on localhost:5000, its data in var/registry"
 	@echo "make test   all tests"
 	@echo "make lint   style and types"
+	@echo "make bench  measure beside docker-registry and nginx, into bench/results/; quicker: BENCH=--quick"
 	@echo "make clean  remove what the others made, but for var/"
 
 # Any REGISTRY_* variable overrides a key of the file.
@@ -32,6 +33,10 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: dev
+	@sh bench/install-tools .venv/opt
+	$(BIN)/python bench/run.py $(BENCH)
 
 dev: .venv/dev.stamp
 

@@ -70,7 +70,7 @@ def page_milliseconds(server: Server, path: str, key: str, least: int, seconds: 
     :raise Failed:
     """
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE)
-    taken = []
+    taken: list[float] = []
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline or len(taken) < 3:
@@ -86,6 +86,16 @@ def page_milliseconds(server: Server, path: str, key: str, least: int, seconds: 
     finally:
         connection.close()
     return statistics.median(taken)
+
+
+def names(server: Server, path: str, key: str) -> int:
+    """How many names a server puts into a page of a list."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", path)
+        return len(json.loads(connection.getresponse().read())[key])
+    finally:
+        connection.close()
 
 
 def _output(command: list[str], seconds: float) -> str:
