@@ -4,18 +4,24 @@ A registry put together from its configuration: driver, domain, web, and the thr
 
 from __future__ import annotations
 
-import gc
+import socket
+import sys
 from typing import Any
 
 from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface.verify import verifyObject
 
 from . import __version__
+from ._memory import settle
 from ._threads import PooledThreads
-from .backends import StorageChoice
+from .backends import Choice
 from .config import Configuration
+from .listen import listening_sockets
 from .registry import Core, Registry, Settings
 from .registry.validation import ManifestPolicy
 from .storage import DriverContext, IStorageDriver
@@ -38,8 +44,7 @@ class Server:
     def start(self) -> None:
         """Before the first connection."""
         self._pool.start()
-        gc.collect()
-        gc.freeze()  # what is here now stays: the collector need not look at it again
+        settle()
 
     async def stop(self) -> None:
         """After the last connection was accepted: let what is under way come to its end."""
@@ -47,8 +52,9 @@ class Server:
         self._pool.stop()
 
 
-def build_server(config: Configuration, storage: StorageChoice, reactor: Any) -> Server:
+def build_server(choice: Choice, reactor: Any) -> Server:
     """Put it together; nothing runs yet."""
+    config, storage = choice.config, choice.storage
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     threads = PooledThreads(reactor, pool)
     driver = storage.factory.build(storage.options, DriverContext(reactor, threads))
@@ -90,3 +96,46 @@ def _api(config: Configuration, registry: Registry) -> Api:
         tags_per_put=config.limits.tagsperput,
         strict_accept=config.compat.strictaccept,
     )
+
+
+class RegistryService(Service):
+    """
+    A registry that listens from its start to its stop.
+
+    :param listening: the socket to serve; None to make one as the configuration says.
+    """
+
+    def __init__(self, choice: Choice, reactor: Any, listening: socket.socket | None = None) -> None:
+        self._http = choice.config.http
+        self._reactor = reactor
+        self._listening = listening
+        self._port: IListeningPort | None = None
+        self._server = build_server(choice, reactor)
+
+    def privilegedStartService(self) -> None:
+        """Listen, while the process may still use ports below 1024."""
+        if self._listening is None:
+            try:
+                [self._listening] = listening_sockets(self._http.net, self._http.addr, 1)
+            except (OSError, ValueError) as error:
+                sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
+
+    def startService(self) -> None:
+        super().startService()
+        self._server.start()
+        listening, self._listening = self._listening, None
+        assert listening is not None
+        self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
+        listening.close()
+
+    def stopService(self) -> Deferred[None]:
+        """Fires when nothing is under way any more."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        if self._port is not None:
+            stopped = self._port.stopListening()
+            if stopped is not None:
+                await stopped
+        await self._server.stop()

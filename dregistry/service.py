@@ -5,25 +5,18 @@ The twistd command: from a configuration file to a running registry.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from typing import Any
 
-from twisted.application.service import IService, Service
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
+from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
 from ._tls import without_tls
-from .backends import StorageChoice, choose_storage
-from .config import ConfigError, Configuration, load_file
-from .listen import listening_sockets
+from .backends import choose
+from .config import ConfigError
 from .workers import Supervisor, worker_count
-
-_log = Logger()
 
 
 class Options(UsageOptions):
@@ -55,71 +48,13 @@ def makeService(options: Options) -> IService:
 
     path = os.path.abspath(options["config"])
     try:
-        config, storage = load(path)
-        count = worker_count(config, storage.factory.shared, path)
+        choice = choose(path)
+        count = worker_count(choice, path)
     except ConfigError as error:
         sys.exit(str(error))
     if count == 1:
-        return RegistryService(config, storage, reactor)
-    twistd: Any = options.parent or {}
-    return Supervisor(path, config, count, reactor, bool(twistd.get("nodaemon")))
-
-
-def load(path: str) -> tuple[Configuration, StorageChoice]:
-    """
-    The configuration of a file and of the environment; warnings are logged.
-
-    :raise ConfigError:
-    """
-    loaded = load_file(path, os.environ)
-    for warning in loaded.warnings:
-        _log.warn("{path}: {message}", path=warning.path, message=warning.message)
-    return loaded.config, choose_storage(loaded.config, path)
-
-
-class RegistryService(Service):
-    """
-    A registry that listens from its start to its stop.
-
-    :param listening: the socket to serve; None to make one as the configuration says.
-    """
-
-    def __init__(
-        self, config: Configuration, storage: StorageChoice, reactor: Any, listening: socket.socket | None = None
-    ) -> None:
         with without_tls():
-            from .server import build_server
-
-        self._http = config.http
-        self._reactor = reactor
-        self._listening = listening
-        self._port: IListeningPort | None = None
-        self._server = build_server(config, storage, reactor)
-
-    def privilegedStartService(self) -> None:
-        """Listen, while the process may still use ports below 1024."""
-        if self._listening is None:
-            try:
-                [self._listening] = listening_sockets(self._http.net, self._http.addr, 1)
-            except (OSError, ValueError) as error:
-                sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
-
-    def startService(self) -> None:
-        super().startService()
-        self._server.start()
-        listening, self._listening = self._listening, None
-        assert listening is not None
-        self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
-        listening.close()
-
-    def stopService(self) -> Deferred[None]:
-        """Fires when nothing is under way any more."""
-        super().stopService()
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
-        if self._port is not None:
-            stopped = self._port.stopListening()
-            if stopped is not None:
-                await stopped
-        await self._server.stop()
+            from .server import RegistryService
+        return RegistryService(choice, reactor)
+    twistd: Any = options.parent or {}
+    return Supervisor(path, choice, count, reactor, bool(twistd.get("nodaemon")))

@@ -1,32 +1,32 @@
 """
-One of several processes that serve an address: ``python -m dregistry.worker CONFIG``, started by
-:mod:`dregistry.workers` only.
+One of several processes that serve an address: ``python -m dregistry.worker``, started by :mod:`dregistry.workers`
+only. Its standard input begins with a :class:`dregistry.backends.Choice`, pickled, after its length in eight bytes.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import signal
 import socket
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 from twisted.internet.protocol import Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
 from ._tls import without_tls
-from .config import ConfigError
-from .service import RegistryService, load
+from .backends import Choice
 from .workers import LISTENING, READY
 
 _PR_SET_PDEATHSIG = 1
 
 
 class _Supervisor(Protocol):
-    """The other end of standard input. It says nothing; its end is ours."""
+    """The other end of standard input. It says nothing more; its end is ours."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
@@ -45,22 +45,38 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _choice() -> Choice:
+    with open(0, "rb", buffering=0, closefd=False) as stream:
+        length = int.from_bytes(_exactly(stream, 8), "big")
+        found: Choice = pickle.loads(_exactly(stream, length))  # noqa: S301  from the process that started this one
+    return found
+
+
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = stream.read(count - len(data))
+        if not piece:
+            sys.exit("the supervisor is gone")
+        data += piece
+    return data
+
+
 def main() -> None:
     _die_with_parent()
     with without_tls():
         from twisted.internet import reactor as imported
         from twisted.internet.stdio import StandardIO
+
+        from .server import RegistryService
     reactor: Any = imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    try:
-        config, storage = load(sys.argv[1])
-    except ConfigError as error:
-        sys.exit(str(error))
+    choice = _choice()
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
-    service = RegistryService(config, storage, reactor, listening)
+    service = RegistryService(choice, reactor, listening)
 
     def serve() -> None:
         service.startService()

@@ -11,6 +11,7 @@ supervisor is gone sees the end of its standard input, and ends too.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -24,7 +25,9 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .config import ConfigError, Configuration, Problem
+from ._memory import settle
+from .backends import Choice, choose
+from .config import ConfigError, Problem
 from .listen import listening_sockets
 
 LISTENING = 3
@@ -41,29 +44,31 @@ _GRACE = 35.0
 _log = Logger()
 
 
-def worker_count(config: Configuration, shared: bool, source: str) -> int:
+def worker_count(choice: Choice, source: str) -> int:
     """
     How many processes are to serve.
 
-    :param shared: whether processes with the same storage options see the same content.
-    :raise ConfigError: if several are asked for and cannot be had.
+    :raise ConfigError: if several are asked for, and the storage is of one process.
     """
-    asked = config.http.workers
+    asked = choice.config.http.workers
+    shared = choice.storage.factory.shared
     if not shared and asked not in (None, 1):
-        problem = Problem("http.workers", f"storage {config.storage.driver} is of one process only: set it to 1")
+        name = choice.config.storage.driver
+        problem = Problem("http.workers", f"storage {name} is of one process only: set it to 1")
         raise ConfigError([problem], source=source)
     return asked or (len(os.sched_getaffinity(0)) if shared else 1)
 
 
 class Supervisor(Service):
     """
-    :param path: of the configuration file, which each worker reads itself.
+    :param path: of the configuration file, which is read again when the process gets SIGHUP.
     :param inherit_output: whether workers write to this process's output; else what they write is logged here.
     """
 
-    def __init__(self, path: str, config: Configuration, count: int, reactor: Any, inherit_output: bool) -> None:
+    def __init__(self, path: str, choice: Choice, count: int, reactor: Any, inherit_output: bool) -> None:
         self._path = path
-        self._http = config.http
+        self._http = choice.config.http
+        self._choice = pickle.dumps(choice)
         self._count = count
         self._reactor = reactor
         self._inherit_output = inherit_output
@@ -79,13 +84,22 @@ class Supervisor(Service):
 
     def startService(self) -> None:
         super().startService()
+        settle()
         for slot in self._slots:
             slot.start()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         _log.info("{count} workers serve {address}", count=self._count, address=self._http.addr)
 
     def reload(self) -> None:
-        """Replace every worker by one that reads the configuration anew; no connection is lost."""
+        """
+        Read the configuration anew, and replace every worker by one that goes by it; no connection is lost. With a
+        configuration that has faults nothing changes.
+        """
+        try:
+            self._choice = pickle.dumps(choose(self._path))
+        except ConfigError as error:
+            _log.error("not reloaded: {error}", error=error)
+            return
         for slot in self._slots:
             slot.replace()
 
@@ -98,12 +112,13 @@ class Supervisor(Service):
 
     def spawn(self, worker: _Worker, listening: socket.socket) -> None:
         """Start the process of a worker."""
+        worker.choice = self._choice
         output: int | str
         output = 1 if self._inherit_output else "r"
         self._reactor.spawnProcess(
             worker,
             sys.executable,
-            [sys.executable, "-m", "dregistry.worker", self._path],
+            [sys.executable, "-m", "dregistry.worker"],
             env=None,
             childFDs={0: "w", 1: output, 2: output, LISTENING: listening.fileno(), READY: "r"},
         )
@@ -143,7 +158,7 @@ class _Slot:
         if self._current.is_ready:
             self.start()
         else:
-            self._replace_again = True  # it may have read the configuration before it changed
+            self._replace_again = True  # it goes by the configuration from before
 
     def ready(self, worker: _Worker) -> None:
         for other in self._workers - {worker}:
@@ -193,7 +208,12 @@ class _Worker(ProcessProtocol):
         self.started = slot.supervisor.seconds()
         self.is_ready = False
         self.told_to_end = False
+        self.choice = b""
         self._slot = slot
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(len(self.choice).to_bytes(8, "big") + self.choice)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == READY:

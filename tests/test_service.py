@@ -13,8 +13,8 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry import __version__
-from dregistry.server import _api, _settings
-from dregistry.service import Options, RegistryService, makeService
+from dregistry.server import RegistryService, _api, _settings
+from dregistry.service import Options, makeService
 from dregistry.workers import Supervisor
 
 from .config._loading import LoadingTestCase

@@ -4,10 +4,14 @@
     raise one :class:`ConfigError` that lists every fault with its path. Nothing here opens a backend or
     checks that a driver exists: the parameters of a driver are handed on raw, for the driver's own class to
     read.
+
+What reads files is imported when it is asked for: the processes that are handed a configuration do without.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from dregistry.config._duration import Seconds, format_duration, parse_duration
-from dregistry.config._load import Loaded, load, load_file
 from dregistry.config._model import (
     Catalog,
     Compat,
@@ -44,9 +48,20 @@ from dregistry.config._model_storage import (
     TagLookup,
     UploadPurging,
 )
-from dregistry.config._options import read_options
 from dregistry.config._problem import ConfigError, Problem
-from dregistry.config._render import render
+
+if TYPE_CHECKING:
+    from dregistry.config._load import Loaded, load, load_file
+    from dregistry.config._options import read_options
+    from dregistry.config._render import render
+
+_READING = {
+    "Loaded": "_load",
+    "load": "_load",
+    "load_file": "_load",
+    "read_options": "_options",
+    "render": "_render",
+}
 
 __all__ = [
     "Auth",
@@ -93,3 +108,9 @@ __all__ = [
     "read_options",
     "render",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _READING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_READING[name]}"), name)

@@ -7,6 +7,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import suppress
 from types import TracebackType
+from uuid import uuid4
+
+from attrs import evolve
 
 from ..digest import ALGORITHMS, CANONICAL, Digest
 from ..errors import BlobUploadUnknown, DigestInvalid
@@ -16,13 +19,12 @@ from ._concurrent import Background
 from ._core import Core
 from ._guard import guarded
 from ._hashes import RunningHash
-from ._progress import Progress, busy, save
+from ._pieces import Pieces
+from ._progress import Progress, Ticket, begin, busy, load, save, written
 from .listener import PUSH, OriginSource, RegistryEvent
 
 _BATCH = 1 << 20
 """Bytes that are hashed and written in one go: large enough that the hop to a thread costs little."""
-_SMALL = 1 << 12
-"""Bytes of pieces that are put together: each by itself would take more memory than it holds."""
 _INLINE = 1 << 16
 """Bytes up to which hashing on the calling thread is faster than the hop."""
 
@@ -33,6 +35,10 @@ class UploadSession:
 
     As an asynchronous context manager: left without :meth:`commit` or :meth:`discard`, for whatever reason, it keeps
     what it holds, durably, for a later request.
+
+    :param digest: of the blob, if the request is to bring its end.
+    :param writer: None if there is nothing of the session in storage; one is opened when memory is not enough.
+    :param progress: what is in storage beside the bytes.
     """
 
     def __init__(
@@ -40,27 +46,33 @@ class UploadSession:
         core: Core,
         name: str,
         origin: OriginSource,
-        uuid: str,
-        writer: IWriter,
-        progress: Progress | None,
+        ticket: Ticket,
+        digest: Digest | None,
+        writer: IWriter | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        self.uuid = uuid
+        self.uuid = ticket.uuid
+        self._ticket = ticket
         self._core = core
         self._name = name
         self._origin = origin
+        self._final = digest
         self._writer = writer
-        self._saved = progress is not None
-        self._progress = progress = progress or Progress()
-        self._hash = core.hashes.take(uuid, writer.size)
-        if self._hash is None and writer.size == 0:
-            self._hash = RunningHash.start(progress.algorithm if progress.algorithm in ALGORITHMS else CANONICAL)
-        self._pending: list[bytes] = []
-        self._tail = bytearray()
-        self._pending_size = 0
+        self._progress = progress = progress or Progress(ticket.begins or CANONICAL, run=str(uuid4()))
+        self.offset = 0 if writer is None else writer.size
+        """Bytes that it holds, those included that are still on their way to the storage."""
+        self._hash = core.hashes.take(progress.run, self.offset)
+        if self._hash is None and self.offset == 0:
+            algorithm = progress.algorithm if digest is None else digest.algorithm
+            self._hash = RunningHash.start(algorithm if algorithm in ALGORITHMS else CANONICAL)
+        self._pending = Pieces()
         self._under_way = Background()
         self._open = True
-        self.offset = writer.size
-        """Bytes that it holds, those included that are still on their way to the storage."""
+
+    @property
+    def ticket(self) -> Ticket:
+        """For the next request."""
+        return self._ticket if self._writer is None else Ticket(self.uuid)
 
     async def __aenter__(self) -> UploadSession:
         return self
@@ -76,16 +88,12 @@ class UploadSession:
         """
         Add bytes. To await it before reading more is the back-pressure on whoever sends them.
 
+        :raise RangeInvalid: if another request is writing to the session.
         :raise Unavailable: if they could not be kept. When the storage is full the session is gone: so is what it took.
         """
-        if len(piece) >= _SMALL:
-            self._pending += (bytes(self._tail), piece) if self._tail else (piece,)
-            self._tail.clear()
-        else:
-            self._tail += piece
-        self._pending_size += len(piece)
+        self._pending.add(piece)
         self.offset += len(piece)
-        if self._pending_size >= _BATCH:
+        if self._pending.size >= _BATCH:
             await self._flush()
 
     @guarded
@@ -96,26 +104,20 @@ class UploadSession:
         :raise DigestInvalid: if the bytes do not have that digest; the session is gone then.
         :raise BlobUploadUnknown: if it was cancelled meanwhile.
         """
-        await self._flush()
-        await self._settle()
-        actual = await self._digest(digest.algorithm)
-        if actual != digest:
-            await self._drop()
-            raise DigestInvalid(f"the content's digest is {actual}, not {digest}")
-        size = self._writer.size
-        try:
-            await self._store(digest, size)
-        except StorageError:
-            await self._drop()
-            raise
-        self._open = False
-        if self._saved:
-            await self._delete()
+        if self._writer is None:
+            await self._commit_whole(digest)
+        else:
+            await self._flush()
+            await self._settle()
+            await self._check(digest, await self._digest(self._writer, digest.algorithm))
+            await self._commit_written(self._writer, digest)
         if self._core.listeners:
             await self._core.tell(
-                RegistryEvent(PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=size)
+                RegistryEvent(
+                    PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=self.offset
+                )
             )
-        return Descriptor(OCTET_STREAM, digest, size)
+        return Descriptor(OCTET_STREAM, digest, self.offset)
 
     @guarded
     async def discard(self) -> None:
@@ -125,62 +127,104 @@ class UploadSession:
         finally:
             await self._drop()
 
-    async def _drop(self) -> None:
-        if self._open:
-            self._open = False
-            with suppress(StorageError):
-                await self._writer.cancel()
-            await self._delete()
+    async def _commit_whole(self, digest: Digest) -> None:
+        """What fits into memory is hashed and put where it belongs, and never had a session in storage."""
+        content = b"".join(self._pending.take())
+        running = RunningHash.start(digest.algorithm)
+        if len(content) <= _INLINE:
+            running.update([content])
+        else:
+            await self._core.threads.run(running.update, [content])
+        await self._check(digest, running.digest(digest.algorithm))
+        self._open = False
+        await self._core.driver.put_contents([(paths.blob_data(digest), content), self._link(digest)])
 
-    async def _store(self, digest: Digest, size: int) -> None:
-        destination = paths.blob_data(digest)
-        link = paths.layer_link(self._name, digest)
+    async def _commit_written(self, writer: IWriter, digest: Digest) -> None:
         try:
-            known = (await self._core.driver.stat(destination)).size == size
+            await self._store(writer, digest)
+        except StorageError:
+            await self._drop()
+            raise
+        self._open = False
+        await self._delete()
+
+    async def _check(self, digest: Digest, actual: Digest | None) -> None:
+        if actual != digest:
+            await self._drop()
+            raise DigestInvalid(f"the content's digest is {actual}, not {digest}")
+
+    async def _store(self, writer: IWriter, digest: Digest) -> None:
+        destination = paths.blob_data(digest)
+        try:
+            known = (await self._core.driver.stat(destination)).size == writer.size
         except PathNotFound:
             known = False
         try:
             if known:
-                await self._writer.cancel()
-                await self._core.write_link(link, digest)
-                await self._delete()
+                await writer.cancel()
+                await self._core.write_link(paths.layer_link(self._name, digest), digest)
             else:
-                await self._writer.commit(destination, [(link, str(digest).encode("ascii"))])
+                await writer.commit(destination, [self._link(digest)])
         except PathNotFound:
+            self._open = False
             raise BlobUploadUnknown(self.uuid) from None
+        except WriterBusy:
+            raise busy(self.uuid, writer.size) from None
+
+    def _link(self, digest: Digest) -> tuple[str, bytes]:
+        return paths.layer_link(self._name, digest), str(digest).encode("ascii")
+
+    async def _drop(self) -> None:
+        if self._open:
+            self._open = False
+            if self._writer is not None:
+                with suppress(StorageError):
+                    await self._writer.cancel()
+                await self._delete()
 
     @guarded
     async def _suspend(self) -> None:
         await self._flush()
         await self._settle()
         self._open = False
-        await self._writer.close()
+        if self._writer is None:
+            return  # no byte has come
         size = self._writer.size
         digests = self._hash.digests() if self._hash is not None else {}
         if self._hash is not None:
-            self._core.hashes.keep(self.uuid, self._hash)
+            self._core.hashes.keep(self._progress.run, self._hash)
         elif self._progress.offset == size:
             digests = self._progress.digests
         try:
-            await self._core.driver.stat(paths.upload_data(self._name, self.uuid))
-        except PathNotFound:
-            raise BlobUploadUnknown(self.uuid) from None
-        await save(self._core, self._name, self.uuid, Progress(self._progress.algorithm, size, digests), self._saved)
+            await self._save(evolve(self._progress, offset=size, digests=digests, state=self._writer.state))
+        finally:
+            await self._writer.close()
+        if self._writer.state != self._progress.state:
+            await self._save(evolve(self._progress, state=self._writer.state))
+
+    async def _save(self, progress: Progress) -> None:
+        """:raise BlobUploadUnknown: if the session was cancelled meanwhile, and maybe begun anew."""
+        found = await load(self._core, self._name, self.uuid)
+        if found is None or found.ended or found.run != progress.run:
+            if self._writer is not None:
+                self._open = False
+                await self._writer.cancel()
+            raise BlobUploadUnknown(self.uuid)
+        self._progress = progress
+        await save(self._core, self._name, self.uuid, progress)
 
     async def _delete(self) -> None:
-        with suppress(PathNotFound):
+        with suppress(StorageError):
             await self._core.driver.delete(paths.upload(self._name, self.uuid))
 
     async def _flush(self) -> None:
         """Hand what is pending to hashing and writing, which go on while the next bytes come."""
         await self._settle()
-        pieces, self._pending = self._pending, []
-        if self._tail:
-            pieces.append(bytes(self._tail))
-            self._tail.clear()
-        size, self._pending_size = self._pending_size, 0
+        size, pieces = self._pending.size, self._pending.take()
         if not pieces:
             return
+        if self._writer is None:
+            self._writer = await self._begin()
         work: list[Awaitable[None]] = []
         if self._hash is not None and size <= _INLINE:
             self._hash.update(pieces)
@@ -188,6 +232,36 @@ class UploadSession:
             work.append(self._core.threads.run(self._hash.update, pieces))
         work.append(self._writer.write(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
         self._under_way.start(*work)
+
+    async def _begin(self) -> IWriter:
+        """
+        Now there is a session in storage. The lock comes first, so that of two requests one begins it; the progress
+        before any byte, so that these are found whatever happens next.
+        """
+        path = paths.upload_data(self._name, self.uuid)
+        destination = None if self._final is None else paths.blob_data(self._final)
+        try:
+            writer = await self._core.driver.writer(path, create=True, destination=destination)
+        except WriterBusy:
+            self._open = False
+            raise busy(self.uuid, await written(self._core, self._name, self.uuid)) from None
+        try:
+            found = await load(self._core, self._name, self.uuid)
+            if found is None:
+                await begin(self._core, self._name, self.uuid, self._progress)
+                if not writer.size:  # it has some where a power cut took the progress
+                    return writer
+                found = self._progress
+        except StorageError:
+            self._writer = writer
+            await self._drop()
+            raise
+        self._open = False
+        if found.ended:
+            await writer.cancel()
+            raise BlobUploadUnknown(self.uuid)
+        await writer.close()
+        raise busy(self.uuid, await written(self._core, self._name, self.uuid))
 
     async def _settle(self) -> None:
         """
@@ -199,34 +273,23 @@ class UploadSession:
         except StorageError:
             await self._drop()
             raise
+        if self._writer is not None and self._open and self._writer.state != self._progress.state:
+            await self._save(evolve(self._progress, state=self._writer.state))
 
-    async def _digest(self, algorithm: str) -> Digest:
+    async def _digest(self, writer: IWriter, algorithm: str) -> Digest:
         """Of all bytes: as hashed on their way, or as an earlier request left it, or by reading them again."""
         if self._hash is not None:
             digest = self._hash.digest(algorithm)
             if digest is not None:
                 return digest
-        elif self._progress.offset == self._writer.size and algorithm in self._progress.digests:
+        elif self._progress.offset == writer.size and algorithm in self._progress.digests:
             return Digest(algorithm, self._progress.digests[algorithm])
-        running = await self._read_again(algorithm)
+        running = RunningHash.start(algorithm)
+        try:
+            async for piece in writer.read():
+                await self._core.threads.run(running.update, [piece])
+        except PathNotFound:
+            raise BlobUploadUnknown(self.uuid) from None
         found = running.digest(algorithm)
         assert found is not None
         return found
-
-    async def _read_again(self, algorithm: str) -> RunningHash:
-        """What a writer has written can be read when it is closed; a new one goes on, if nobody else did meanwhile."""
-        path = paths.upload_data(self._name, self.uuid)
-        await self._writer.close()
-        running = RunningHash.start(algorithm)
-        try:
-            async for piece in self._core.driver.read(path):
-                await self._core.threads.run(running.update, [piece])
-            self._writer = await self._core.driver.writer(path, append=True)
-        except PathNotFound:
-            raise BlobUploadUnknown(self.uuid) from None
-        except WriterBusy:
-            raise busy(self.uuid, running.offset) from None
-        if self._writer.size != running.offset:
-            self._hash = None  # of fewer bytes than there are now
-            raise busy(self.uuid, self._writer.size)
-        return running

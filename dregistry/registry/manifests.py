@@ -54,18 +54,19 @@ class Manifests:
     @guarded
     async def get(self, reference: Reference) -> StoredManifest:
         """
-        The bytes and type of a manifest.
+        The bytes and type of a manifest. A manifest that a tag points at is there: its tags are deleted first.
 
         :raise ManifestUnknown: if there is no such tag, or no such manifest in this repository.
         """
         if isinstance(reference, Digest):
             digest, tag = reference, ""
+            content = await self._content(digest)
         else:
             found = await self._tags.get(reference)
             if found is None:
                 raise ManifestUnknown(self._name, reference)
             digest, tag = found, reference
-        content = await self._content(digest)
+            content = self._core.contents.get(self._name, digest) or await self._content(digest)
         if content is None:
             raise ManifestUnknown(self._name, str(reference))
         return StoredManifest(digest, content.data, content.media_type, tag)

@@ -4,8 +4,6 @@ The registry and its repositories: where the web layer enters the domain.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from ..storage import paths
 from ._core import Core
 from ._guard import guarded
@@ -39,29 +37,29 @@ class Registry:
 
 
 class Repository:
-    """One repository, as one request sees it."""
+    """One repository, as one request sees it. Its parts cost next to nothing to make."""
 
     def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self.name = name
         self._core = core
         self._origin = origin
 
-    @cached_property
+    @property
     def blobs(self) -> Blobs:
         return Blobs(self._core, self.name, self._origin)
 
-    @cached_property
+    @property
     def uploads(self) -> Uploads:
         return Uploads(self._core, self.name, self._origin)
 
-    @cached_property
+    @property
     def tags(self) -> Tags:
         return Tags(self._core, self.name, self._origin)
 
-    @cached_property
+    @property
     def referrers(self) -> Referrers:
         return Referrers(self._core, self.name)
 
-    @cached_property
+    @property
     def manifests(self) -> Manifests:
         return Manifests(self._core, self.name, self._origin, self.tags, self.referrers)

@@ -1,13 +1,10 @@
 """Storage drivers and the contract between them and the registry."""
 
+from ._abilities import IDirectorySearch, ILocalFiles, ILock, ILocking
 from ._interfaces import (
     API_VERSION,
     DriverContext,
     FileInfo,
-    IDirectorySearch,
-    ILocalFiles,
-    ILock,
-    ILocking,
     InvalidOffset,
     InvalidPath,
     IStorageDriver,

@@ -5,7 +5,7 @@ The filesystem driver's writer.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
 
@@ -17,6 +17,7 @@ from ._interfaces import IWriter, PathNotFound, StorageError, Threads
 from ._os_errors import translated
 from ._path import check_path
 
+_PIECE = 1 << 20
 _SMALL = 1 << 16
 """Bytes that are written on the calling thread: into the page cache, faster than a hop."""
 
@@ -42,6 +43,7 @@ class FileWriter:
         self._durability = durability
         self._using = Lock()
         self.size = os.fstat(descriptor).st_size
+        self.state = b""
 
     async def write(self, data: bytes) -> None:
         if len(data) <= _SMALL:
@@ -59,6 +61,20 @@ class FileWriter:
                     os.ftruncate(descriptor, self.size)
                 raise
             self.size += len(data)
+
+    async def read(self) -> AsyncIterator[bytes]:
+        offset = 0
+        while offset < self.size:
+            piece = await self._threads.run(self._read, offset)
+            offset += len(piece)
+            yield piece
+
+    def _read(self, offset: int) -> bytes:
+        with self._using, translated(self._path, absent=()):
+            piece = os.pread(self._opened(), min(_PIECE, self.size - offset), offset)
+        if not piece:
+            raise StorageError(f"{self._path} ends at {offset}, not at {self.size}")
+        return piece
 
     async def commit(self, destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> None:
         moved_to = None if destination is None else self._root + check_path(destination)

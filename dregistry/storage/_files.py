@@ -109,7 +109,7 @@ def open_locked(target: str) -> int:
     :raise FileNotFoundError: if it is missing.
     """
     for _ in range(_ATTEMPTS):
-        descriptor = os.open(target, os.O_WRONLY)
+        descriptor = os.open(target, os.O_RDWR)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_at(descriptor, target):  # else it was moved, removed or replaced before it was locked
@@ -139,7 +139,7 @@ def lock_directory(folder: str) -> int:
 
 def create_locked(target: str) -> tuple[int, list[str]]:
     """
-    The same with a new, empty file, in place of one that may be there, and the directories above.
+    The same with a new, empty file, and the directories above, if it is missing.
 
     :return: also the directories that got an entry, for :func:`sync_directories`.
     """
@@ -238,22 +238,47 @@ def _close(aside: _Aside) -> None:
 
 
 def _write_aside(target: str, content: bytes) -> _Aside:
-    base, missing = _missing_above(target)
     folders: list[str] = []
     top = None
-    if missing:
-        place = os.path.join(base, missing[0])
-        temporary = _temporary_beside(place)
-        top = (temporary, place)
-        folders = [os.path.join(temporary, *missing[1 : depth + 1]) for depth in range(len(missing))]
-    file = os.path.join(folders[-1], os.path.basename(target)) if folders else _temporary_beside(target)
+    parent, name = os.path.split(target)
+    if os.path.isdir(parent):
+        file = _temporary_beside(target)
+    else:
+        top, folders = _make_aside(parent)
+        file = os.path.join(folders[-1], name)
     try:
-        for folder in folders:
-            os.mkdir(folder)
         return _Aside(target, content, file, _write_new(file, content), top, folders)
     except BaseException:
         _clear(file, folders)
         raise
+
+
+def _make_aside(folder: str) -> tuple[tuple[str, str], list[str]]:
+    """
+    Make a directory that is missing, and those missing above it, under a temporary name of the topmost.
+
+    :return: the temporary name, with the place that it stands for; and all that were made, topmost first.
+    """
+    base, name = os.path.split(folder)
+    missing = [name]
+    while True:
+        place = os.path.join(base, missing[0])
+        temporary = _temporary_beside(place)
+        try:
+            os.mkdir(temporary)
+            break
+        except FileNotFoundError:
+            base, name = os.path.split(base)
+            missing.insert(0, name)
+    folders = [temporary]
+    try:
+        for name in missing[1:]:
+            os.mkdir(os.path.join(folders[-1], name))
+            folders.append(os.path.join(folders[-1], name))
+    except BaseException:
+        _clear(None, folders)
+        raise
+    return (temporary, place), folders
 
 
 def _write_new(path: str, content: bytes) -> int:
@@ -354,14 +379,7 @@ def _rename(source: str, target: str) -> list[str]:
 def _create_locked(target: str) -> tuple[int, list[str]]:
     changed = _make_directories(target)
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT, 0o666))
-    descriptor = open_locked(target)
-    if os.fstat(descriptor).st_size:
-        try:  # whoever reads the old content reads on
-            os.unlink(target)
-        finally:
-            os.close(descriptor)
-        raise _vanished(target)  # begin again
-    return descriptor, changed
+    return open_locked(target), changed
 
 
 def _make_directories(target: str) -> list[str]:

@@ -12,7 +12,7 @@ passes :class:`dregistry.testing.StorageDriverSuite`, which checks the sentences
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from attrs import define, frozen
 from zope.interface import Attribute, Interface
@@ -97,7 +97,14 @@ class IWriter(Interface):
     Until :meth:`commit`, what was written may or may not be readable at the path.
     """
 
-    size: int = Attribute("bytes at the path so far, those of earlier writers included")
+    size: int = Attribute("bytes so far, those of earlier writers of the path included")
+    state: bytes = Attribute(
+        """
+        What another process needs to go on with the path, by :meth:`IStorageDriver.writer`: at most 1 KiB, and empty
+        for drivers that find everything by the path. It changes in :meth:`write` and :meth:`close` only, and rarely.
+        With a state from before later writes, a writer begins with some of their bytes or none, never with others.
+        """
+    )
 
     def write(data: bytes) -> Awaitable[None]:
         """
@@ -106,6 +113,14 @@ class IWriter(Interface):
 
         :raise StorageFull: the bytes before this call remain.
         :raise StorageError: if the writer is closed.
+        """
+
+    def read() -> AsyncIterator[bytes]:
+        """
+        All bytes so far, those of earlier writers included, in pieces of 1 byte to 1 MiB. From when iteration begins,
+        only :meth:`commit`, :meth:`cancel` and :meth:`close` may follow.
+
+        :raise PathNotFound: if the path was deleted meanwhile; a driver may also deliver what was there.
         """
 
     def commit(destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> Awaitable[None]:
@@ -117,12 +132,16 @@ class IWriter(Interface):
         :param then: small contents to put at their paths in this order, once the content is at its destination, as
             :meth:`IStorageDriver.put_contents` does: none of them is ever there without it.
         :raise PathNotFound: if ``destination`` is given and the path was deleted meanwhile.
+        :raise WriterBusy: if another process wrote to the path meanwhile, for drivers that cannot lock it.
         :raise StorageFull: what was written remains at the path, for another writer.
         :raise StorageError: if the writer is closed.
         """
 
     def close() -> Awaitable[None]:
-        """Close, keeping what was written durably, so that a later writer with ``append`` goes on. Idempotent."""
+        """
+        Close, keeping what was written durably, so that a later writer goes on from there; unless the writer was
+        opened with a ``destination``: then it may be dropped. Idempotent.
+        """
 
     def cancel() -> Awaitable[None]:
         """Close and remove the path. Does nothing if the writer is closed: the path may be another's by then."""
@@ -195,13 +214,26 @@ class IStorageDriver(Interface):
         :raise PathNotFound: may also be raised for an empty directory.
         """
 
-    def writer(path: str, append: bool = False) -> Awaitable[IWriter]:
+    def writer(
+        path: str, state: bytes = b"", create: bool = False, destination: str | None = None
+    ) -> Awaitable[IWriter]:
         """
-        Open ``path`` for writing: anew, creating directories as needed, or at the end of what is there when
-        ``append``. The lock that this takes ends with the process at the latest.
+        Open ``path`` for writing, at the end of what earlier writers wrote there. The lock that this takes ends with
+        the process at the latest.
 
-        :raise PathNotFound: if ``append`` and nothing is there, or a directory.
-        :raise WriterBusy: if another writer has it open.
+        :param state: of the last writer of the path, see :attr:`IWriter.state`; empty if there was none.
+        :param create: if nothing is there, begin with nothing, creating directories as needed.
+        :param destination: where the content is going to be committed to, if that is known. A driver that cannot move
+            content at no cost may then write to there at once, unseen until the commit.
+        :raise PathNotFound: if nothing is there, unless ``create``; or a directory.
+        :raise WriterBusy: if another writer has it open, of this process at least.
+        """
+
+    def written(path: str, state: bytes = b"") -> Awaitable[int]:
+        """
+        How many bytes a writer of that path and state begins with.
+
+        :raise PathNotFound: if nothing is there, or a directory.
         """
 
     def move(source: str, destination: str) -> Awaitable[None]:
@@ -221,45 +253,6 @@ class IStorageDriver(Interface):
         that become empty may be removed too. What an open writer writes there from then on is lost.
 
         :raise PathNotFound: if nothing is there.
-        """
-
-
-class ILocalFiles(Interface):
-    """An ability of drivers whose content is in local files: the web layer sends those by ``sendfile``."""
-
-    def open_local(path: str) -> BinaryIO:
-        """
-        An unbuffered open file with the content of ``path``, which stays what it was when the path is replaced or
-        deleted; the caller closes it. Does not block for long.
-
-        :raise PathNotFound: also if it is a directory.
-        """
-
-
-class ILock(Interface):
-    def release() -> None:
-        """Let others have it. Once."""
-
-
-class ILocking(Interface):
-    """An ability of drivers whose processes can exclude one another."""
-
-    def lock(path: str) -> Awaitable[ILock]:
-        """
-        The lock of ``path``, once no one else in any process has it. It has no effect on the other methods, and ends
-        with the process that holds it. At most one request of a process asks for the lock of a path at one time.
-        """
-
-
-class IDirectorySearch(Interface):
-    """An ability of drivers that find directories faster than by listing level by level."""
-
-    def find_directories(path: str, child: str, after: str, limit: int) -> Awaitable[list[str]]:
-        """
-        Directories below ``path``, as paths relative to it, which contain a non-empty directory named ``child``,
-        that sort after ``after``, in order of the bytes of the whole relative path, the first ``limit`` of them.
-
-        Directories whose name begins with ``_`` are neither found nor descended into. Nothing at ``path`` has none.
         """
 
 

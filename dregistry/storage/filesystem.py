@@ -21,16 +21,13 @@ from typing import BinaryIO
 from attrs import frozen
 from zope.interface import implementer
 
+from ._abilities import IDirectorySearch, ILocalFiles, ILock, ILocking
 from ._directories import search_directories
 from ._durability import Durability, durability_of
 from ._file_writer import FileWriter
 from ._files import create_locked, is_temporary, lock_directory, move, open_locked, read_whole, remove, replace
 from ._interfaces import (
     FileInfo,
-    IDirectorySearch,
-    ILocalFiles,
-    ILock,
-    ILocking,
     InvalidOffset,
     IStorageDriver,
     IWriter,
@@ -170,16 +167,24 @@ class FilesystemDriver:
     async def find_directories(self, path: str, child: str, after: str, limit: int) -> list[str]:
         return await self._threads.run(_find_directories, path, self._at(path), child, after, limit)
 
-    async def writer(self, path: str, append: bool = False) -> IWriter:
+    async def writer(
+        self, path: str, state: bytes = b"", create: bool = False, destination: str | None = None
+    ) -> IWriter:
         target = self._at(path)
         changed: list[str] = []
-        if append:
-            with translated(path):
-                descriptor = open_locked(target)
-        else:
+        if create:
             with translated(path, absent=()):
                 descriptor, changed = create_locked(target)
+        else:
+            with translated(path):
+                descriptor = open_locked(target)
         return FileWriter(self._root, path, descriptor, changed, self._threads, self._durability)
+
+    async def written(self, path: str, state: bytes = b"") -> int:
+        found = self._stat(path)
+        if found.is_dir:
+            raise PathNotFound(path)
+        return found.size
 
     async def move(self, source: str, destination: str) -> None:
         await self._threads.run(self._move, source, self._at(source), self._at(destination))

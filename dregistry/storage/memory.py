@@ -96,13 +96,19 @@ class MemoryDriver:
         wanted = (name for name in names if name > after)
         return sorted(wanted) if limit is None else nsmallest(limit, wanted)
 
-    async def writer(self, path: str, append: bool = False) -> IWriter:
+    async def writer(
+        self, path: str, state: bytes = b"", create: bool = False, destination: str | None = None
+    ) -> IWriter:
         if check_path(path) in self._writing:
             raise WriterBusy(path)
-        before = self._content(path).data if append else b""
+        before = b"" if create and path not in self._contents else self._content(path).data
         self._put(path, before)
         self._writing[path] = writer = _MemoryWriter(self, path, before)
         return writer
+
+    async def written(self, path: str, state: bytes = b"") -> int:
+        writer = self._writing.get(check_path(path))
+        return len(self._content(path).data) if writer is None else writer.size
 
     async def move(self, source: str, destination: str) -> None:
         check_path(destination)
@@ -143,6 +149,7 @@ class _MemoryWriter:
         self._driver = driver
         self._path = path
         self._data = bytearray(before)
+        self.state = b""
         self._open = True
 
     @property
@@ -152,6 +159,12 @@ class _MemoryWriter:
     async def write(self, data: bytes) -> None:
         self._check_open()
         self._data += data
+
+    async def read(self) -> AsyncIterator[bytes]:
+        self._check_open()
+        stream = BytesIO(bytes(self._data))
+        while piece := stream.read(_PIECE):
+            yield piece
 
     async def commit(self, destination: str | None = None, then: Sequence[tuple[str, bytes]] = ()) -> None:
         self._check_open()

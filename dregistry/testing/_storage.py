@@ -12,9 +12,10 @@ from ..storage import IDirectorySearch, ILocalFiles, ILocking, IStorageDriver, I
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._storage_batch import BatchTests
 from ._storage_children import ChildrenTests
+from ._storage_commit import CommitTests
 from ._storage_content import ContentTests, PathTests
 from ._storage_reading import ReadTests
-from ._storage_writer import CommitTests, WriterTests
+from ._storage_writer import WriterTests
 
 _SUITES: list[tuple[Any, type]] = [
     (ILocalFiles, LocalFilesSuite),
@@ -60,6 +61,6 @@ class StorageDriverSuite(
         for optional, suite in _SUITES:
             self.assertEqual(optional.providedBy(self.driver), isinstance(self, suite), suite.__name__)
         self.assertIsInstance(self.driver.name, str)
-        writer = await self.driver.writer("/writer")
+        writer = await self.driver.writer("/writer", create=True)
         verifyObject(IWriter, writer)
         await writer.cancel()

@@ -37,7 +37,7 @@ class BatchTests(StorageCase):
             self.assertIn(await self.content(path), (b"a" * 1000, b"b" * 1000))
 
     async def test_commit_then(self) -> None:
-        writer = await self.driver.writer("/uploads/x/data")
+        writer = await self.driver.writer("/uploads/x/data", create=True)
         await writer.write(b"content")
         await writer.commit("/blobs/y/data", [("/links/one", b"1"), ("/links/two", b"2")])
         await self.assert_content("/blobs/y/data", b"content")
@@ -46,7 +46,7 @@ class BatchTests(StorageCase):
         await self.assert_absent("/uploads/x/data")
 
     async def test_commit_then_at_its_own_path(self) -> None:
-        writer = await self.driver.writer("/file")
+        writer = await self.driver.writer("/file", create=True)
         await writer.write(b"content")
         await writer.commit(None, [("/link", b"1")])
         await self.assert_content("/file", b"content")
@@ -54,7 +54,7 @@ class BatchTests(StorageCase):
 
     async def test_commit_then_of_what_was_deleted(self) -> None:
         """What is to follow does not."""
-        writer = await self.driver.writer("/uploads/data")
+        writer = await self.driver.writer("/uploads/data", create=True)
         await writer.write(b"content")
         await self.driver.delete("/uploads")
         await self.assert_refused(PathNotFound, writer.commit, "/blobs/data", [("/link", b"1")])

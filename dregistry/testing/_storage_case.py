@@ -66,9 +66,9 @@ class StorageCase(_Base):
         for path in paths:
             await self.driver.put_content(path, content, durable=False)
 
-    async def write(self, path: str, *pieces: bytes, append: bool = False) -> None:
-        """By a writer that is committed."""
-        writer = await self.driver.writer(path, append=append)
+    async def write(self, path: str, *pieces: bytes) -> None:
+        """By a new writer that is committed."""
+        writer = await self.driver.writer(path, create=True)
         for piece in pieces:
             await writer.write(piece)
         await writer.commit()

@@ -95,7 +95,7 @@ class ReadTests(StorageCase):
         await self._assert_unmoved(lambda: self.write("/folder/file", b"new"))
 
     async def test_read_what_a_commit_moves_over(self) -> None:
-        writer = await self.driver.writer("/other")
+        writer = await self.driver.writer("/other", create=True)
         await self._assert_unmoved(lambda: writer.commit("/folder/file"))
 
     async def _assert_unmoved(self, change: Callable[[], Awaitable[None]]) -> None:

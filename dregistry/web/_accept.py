@@ -5,9 +5,11 @@ Which media types a client takes (RFC 9110, 12.5.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 
-def accepts(headers: Sequence[str], media_type: str) -> bool:
+@lru_cache(maxsize=128)  # clients send the same few all the time
+def accepts(headers: tuple[str, ...], media_type: str) -> bool:
     """
     Whether ``media_type`` is among what the ``Accept`` headers list; a request without any takes everything.
 

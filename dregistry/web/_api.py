@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -85,7 +84,7 @@ class Call:
             return False
         return True
 
-    @cached_property
+    @property
     def repository(self) -> Repository:
         return self.api.registry.repository(self.name, self._origin)
 

@@ -4,7 +4,7 @@ The routes, and what happens to every request on its way to a handler.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -78,13 +78,15 @@ def build_app(api: Api) -> Klein:
 class RegistryResource:
     """
     The whole site: what every answer has, then Klein.
+
+    :param headers: for every answer; None for :func:`common_headers`, empty for a site that sends those itself.
     """
 
     isLeaf = True
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, headers: Sequence[tuple[bytes, bytes]] | None = None) -> None:
         self._klein = build_app(api).resource()
-        self._headers = [(b"Docker-Distribution-API-Version", b"registry/2.0"), *api.headers]
+        self._headers = common_headers(api) if headers is None else headers
 
     def getChildWithDefault(self, name: bytes, request: Any) -> RegistryResource:
         return self
@@ -102,6 +104,11 @@ class RegistryResource:
         return self._klein.render(request)
 
 
+def common_headers(api: Api) -> list[tuple[bytes, bytes]]:
+    """What every answer of the registry carries."""
+    return [(b"Docker-Distribution-API-Version", b"registry/2.0"), *api.headers]
+
+
 def _fault(request: Any) -> str | None:
     """What is wrong with a request before it is routed; None if nothing is."""
     if not request.method.isupper():
@@ -116,9 +123,15 @@ def _fault(request: Any) -> str | None:
     return None
 
 
-def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None]]:
-    def endpoint(request: Any, **segments: str) -> Deferred[bytes | None]:
-        return _uncancelled(_serve(api, route, request, segments), api.in_flight)
+def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None] | bytes | None]:
+    def endpoint(request: Any, **segments: str) -> Deferred[bytes | None] | bytes | None:
+        work = _serve(api, route, request, segments)
+        try:
+            awaited = work.send(None)
+        except StopIteration as ended:  # most handlers never wait: that spares them a Deferred
+            answer: bytes | None = ended.value
+            return answer
+        return _uncancelled(_resumed(work, awaited), api.in_flight)
 
     endpoint.__name__ = f"{route.handler.__module__.rpartition('._')[2]}_{route.handler.__name__}_{route.rule}"
     return endpoint
@@ -131,7 +144,22 @@ async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str])
     return await route.handler(call, **segments)
 
 
-def _uncancelled(work: Coroutine[Any, Any, bytes | None], in_flight: InFlight) -> Deferred[bytes | None]:
+def _resumed(work: Coroutine[Any, Any, bytes | None], awaited: Any) -> Generator[Deferred[Any], Any, bytes | None]:
+    """The rest of a coroutine that waits for ``awaited``."""
+    try:
+        while True:
+            try:
+                value = yield awaited
+            except Exception as error:
+                awaited = work.throw(error)
+            else:
+                awaited = work.send(value)
+    except StopIteration as ended:
+        answer: bytes | None = ended.value
+        return answer
+
+
+def _uncancelled(work: Generator[Deferred[Any], Any, bytes | None], in_flight: InFlight) -> Deferred[bytes | None]:
     """
     Run a handler to its end whatever becomes of its client.
 

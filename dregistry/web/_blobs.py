@@ -14,8 +14,9 @@ from ._transport import plain_tcp
 
 
 async def head(call: Call, digest: str) -> bytes:
-    blob = await call.repository.blobs.stat(Digest.parse(digest))
-    await call.repository.blobs.pulled(blob.digest, blob.size)
+    blobs = call.repository.blobs
+    blob = await blobs.stat(Digest.parse(digest))
+    await blobs.pulled(blob.digest, blob.size)
     if not _proceeds(call, blob.digest):
         return call.empty(304)
     call.set_header(b"content-length", blob.size)
@@ -23,9 +24,10 @@ async def head(call: Call, digest: str) -> bytes:
 
 
 async def get(call: Call, digest: str) -> bytes | None:
-    blob = await call.repository.blobs.open(Digest.parse(digest))
+    blobs = call.repository.blobs
+    blob = await blobs.open(Digest.parse(digest))
     try:
-        await call.repository.blobs.pulled(blob.digest, blob.size)
+        await blobs.pulled(blob.digest, blob.size)
         if not _proceeds(call, blob.digest):
             return call.empty(304)
         part = _part(call, blob)

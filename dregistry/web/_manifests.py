@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..digest import Digest
 from ..errors import ManifestInvalid, ManifestTooLarge, ManifestUnknown, PreconditionFailed, TooManyTags
 from ..manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse_manifest
@@ -19,14 +17,15 @@ _KIND = {OCI_MANIFEST: "OCI manifest", OCI_INDEX: "OCI index"}
 
 async def get(call: Call, reference: str) -> bytes:
     """Also ``HEAD``: the server leaves out the body."""
-    manifest = await call.repository.manifests.get(parse_reference(reference))
+    manifests = call.repository.manifests
+    manifest = await manifests.get(parse_reference(reference))
     manifest = await _negotiated(call, manifest)
     etag = str(manifest.digest)
     call.set_header(b"docker-content-digest", etag)
     call.set_header(b"etag", f'"{etag}"')
     if not none_match(call.header_list(b"if-none-match"), etag):
         return call.empty(304)
-    await call.repository.manifests.pulled(manifest)
+    await manifests.pulled(manifest)
     return call.content(manifest.content, manifest.media_type)
 
 
@@ -86,9 +85,9 @@ async def _amd64_child(call: Call, manifest: StoredManifest) -> StoredManifest:
     )
 
 
-def _accept(call: Call) -> Sequence[str]:
+def _accept(call: Call) -> tuple[str, ...]:
     raw = call.request.requestHeaders.getRawHeaders(b"accept", [])
-    return [line.decode("latin-1") for line in raw]
+    return tuple([line.decode("latin-1") for line in raw])
 
 
 def _tag_parameters(call: Call) -> list[str]:

@@ -5,32 +5,33 @@ Stock twisted.web spools a whole body to a file and only then looks at the reque
 routed as soon as its headers are there, and its handler iterates over :func:`._body.request_body`, whose pace holds the
 peer back.
 
-Every name of twisted.web that is private and that this needs stands in this module:
+Every name of twisted.web that is private and that this needs stands in this module and in :mod:`._channel`:
 ``tests/web/test_streaming.py`` fails loudly when a new Twisted changes one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from ..errors import BadRequest, ClientDisconnected
+from ..errors import ClientDisconnected
 from ._body import StreamedBody
-from ._refusal import REFUSAL
-from ._transport import send
 
 LINGER = 2.0
 """Seconds in which a client may still read the answer to a body that it is not done sending."""
-_TLS_HANDSHAKE = b"\x16"
-"""The first byte of a client that speaks TLS."""
-_LENGTH_DIGITS = 18
+_CANONICAL: dict[bytes, bytes] = {}
+
+
+def _canonical(name: bytes) -> bytes:
+    """A header's name as twisted.web writes it."""
+    [(_CANONICAL[name], _)] = Headers({name: [b""]}).getAllRawHeaders()
+    return _CANONICAL[name]
 
 
 class StreamingRequest(Request):
@@ -58,6 +59,30 @@ class StreamingRequest(Request):
     def isSecure(self) -> bool:
         """twisted.web looks for an interface of the transport each time."""
         return bool(self._forceSSL) or (self.channel is not None and self.channel.isSecure())
+
+    def process(self) -> None:
+        """As twisted.web's, but the channel writes what headers every answer has."""
+        if self.path == b"*":
+            self._handleStar()
+            return
+        channel: Any = self.channel
+        self.site = channel.site
+        self.prepath = []
+        self.postpath = [unquote_to_bytes(segment) for segment in self.path[1:].split(b"/")]
+        try:
+            self.render(self.site.resource)
+        except BaseException:
+            self.processingFailed(Failure())
+
+    def setHeader(self, name: bytes, value: bytes) -> None:
+        """
+        As twisted.web's, which translates the name and takes the value apart each time.
+
+        :param name: one of the few that handlers write.
+        """
+        canonical = _CANONICAL.get(name) or _canonical(name)
+        clean = value if b"\n" not in value and b"\r" not in value else b" ".join(value.splitlines())
+        self.responseHeaders._rawHeaders[canonical] = [clean]
 
     def handleContentChunk(self, data: bytes) -> None:
         self.body.deliver(data)
@@ -110,181 +135,6 @@ class StreamingRequest(Request):
         super().connectionLost(reason)
         if hasattr(self, "body"):  # else the headers are not complete
             self.body.fail(ClientDisconnected())
-
-
-class StreamingChannel(HTTPChannel):
-    """
-    The server's side of one connection.
-
-    Besides starting requests early it answers what is no request at all in the registry's own form, and reads nothing
-    that follows it: bytes after a message whose end is in doubt are not another message.
-    """
-
-    requests: list[StreamingRequest]
-    site: Any
-    _refused = False
-    _peer: Any = None
-    _host: Any = None
-    _secure: bool | None = None
-    _head = b""
-    _held: StreamingRequest | None = None
-    _fresh = True
-    _finishing = False
-    _active = 0.0
-
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self.site.connections.add(self)
-
-    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        super().connectionLost(reason)
-        self.site.connections.discard(self)
-
-    def setTimeout(self, period: float | None) -> float | None:
-        """twisted.web does this twice for each request: here it costs no timer, see :mod:`._connections`."""
-        before, self.timeOut = self.timeOut, period  # type: ignore[assignment]
-        self._active = self.site.reactor.seconds()
-        return before
-
-    def resetTimeout(self) -> None:
-        self._active = self.site.reactor.seconds()
-
-    def is_overdue(self, now: float) -> bool:
-        """Whether nothing came for longer than the idle timeout allows."""
-        return self.timeOut is not None and now - self._active >= self.timeOut
-
-    def time_out(self) -> None:
-        self.setTimeout(None)
-        self.timeoutConnection()
-
-    def getPeer(self) -> Any:
-        """As twisted.web asks for each request; the kernel is asked once."""
-        if self._peer is None:
-            self._peer = super().getPeer()
-        return self._peer
-
-    def getHost(self) -> Any:
-        """See :meth:`getPeer`."""
-        if self._host is None:
-            self._host = super().getHost()
-        return self._host
-
-    def isSecure(self) -> bool:
-        if self._secure is None:
-            self._secure = bool(super().isSecure())
-        return self._secure
-
-    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
-        """They wait for the first bytes of the body, to go in one piece with them."""
-        lines = [b"%s %s %s\r\n" % (version, code, reason)]
-        lines += [b"%s: %s\r\n" % (name, value) for name, values in headers.getAllRawHeaders() for value in values]
-        lines.append(b"\r\n")
-        self._head = b"".join(lines)
-
-    def write(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        send(self.transport, head + data if head else data)
-
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        self.write(b"".join(iovec))
-
-    def flush(self) -> None:
-        """Send headers that no body follows yet."""
-        if self._head:
-            self.write(b"")
-
-    def requestDone(self, request: StreamingRequest) -> None:
-        """The next request that is here already waits until most of this answer has been sent."""
-        self.flush()
-        if self._waitingForTransport and self.persistent:
-            self._held = request
-        else:
-            super().requestDone(request)
-
-    def resumeProducing(self) -> None:
-        super().resumeProducing()
-        held, self._held = self._held, None
-        if held is not None:
-            super().requestDone(held)
-
-    def finish_up(self) -> None:
-        """Close the connection when the answer that is under way is complete; now, if none is."""
-        self.persistent = 0
-        self._finishing = True  # of a request whose headers are not complete this is asked again
-        if not self.requests:
-            self.loseConnection()
-
-    def abort(self) -> None:
-        """Close the connection whatever is under way."""
-        self.forceAbortClient()
-
-    def dataReceived(self, data: bytes) -> None:
-        if self._fresh:
-            self._fresh = False
-            if data[:1] == _TLS_HANDSHAKE:  # clients that try TLS first would wait for us, as we for the end of a line
-                self._respondToBadRequestAndDisconnect()
-        super().dataReceived(data)
-
-    def allHeadersReceived(self) -> None:
-        super().allHeadersReceived()
-        if self.length != 0:
-            self.requests[-1].start(self._command, self._path, self._version)
-
-    def checkPersistence(self, request: Any, version: bytes) -> bool:
-        """twisted.web looks at the first of several ``Connection`` headers only, and splits it at spaces."""
-        lines = request.requestHeaders.getRawHeaders(b"connection", ())
-        options = {option.strip().lower() for line in lines for option in line.split(b",")}
-        return version == b"HTTP/1.1" and b"close" not in options and not self._finishing
-
-    def lineReceived(self, line: bytes) -> None:
-        if not self._refused:
-            super().lineReceived(line)
-
-    def rawDataReceived(self, data: bytes) -> None:
-        if not self._refused:
-            super().rawDataReceived(data)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        self._respondToBadRequestAndDisconnect()
-
-    def pause_peer(self) -> None:
-        """Read no more; the idle timeout does not count meanwhile."""
-        self.setTimeout(None)
-        self._networkProducer.pauseProducing()
-
-    def resume_peer(self, complete: bool) -> None:
-        """Read on: the rest of a body, or (when that is ``complete``) just to see whether the peer is still there."""
-        if not complete:
-            self.setTimeout(self.site.timeOut)
-        if not self._waitingForTransport:
-            self._networkProducer.resumeProducing()
-
-    def send_continue(self) -> None:
-        """The handler wants the body that the peer holds back."""
-        super()._send100Continue()
-
-    def _send100Continue(self) -> None:
-        """Not yet: a request that is refused needs no body."""
-
-    def _maybeChooseTransferDecoder(self, header: bytes, data: bytes) -> bool:
-        if header == b"Content-Length" and len(data) > _LENGTH_DIGITS:
-            return self._failChooseTransferDecoder()
-        if header == b"Transfer-Encoding" and data.lower() != b"chunked":  # identity is of an older HTTP
-            return self._failChooseTransferDecoder()
-        chosen: bool = super()._maybeChooseTransferDecoder(header, data)
-        return chosen
-
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        if self._refused:
-            return
-        self._refused = True
-        if self.requests and self.requests[-1]._started and not self.requests[-1].body.complete:
-            self.requests[-1].body.fail(BadRequest("the body's transfer coding is malformed"))
-        else:
-            assert self.transport is not None
-            self.flush()
-            self.transport.write(REFUSAL)
-            self.loseConnection()
 
 
 def _origin_form(target: bytes) -> bytes:

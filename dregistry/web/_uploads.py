@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..digest import CANONICAL, Digest
 from ..errors import BadRequest, BlobUnknown, DigestInvalid, NameInvalid, RangeInvalid, RegistryError, SizeInvalid
 from ..reference import parse_name
-from ..registry.uploads import UploadSession
+from ..registry.uploads import Ticket, UploadSession
 from ._api import Call
 from ._body import request_body
 from ._range import sent_range
@@ -22,12 +23,13 @@ async def start(call: Call) -> bytes:
     digest = call.query("digest")
     if digest is not None and mounted is None:
         return await _take_whole(call, Digest.parse(digest))
-    uuid = await call.repository.uploads.start(call.query("digest-algorithm") or CANONICAL)
-    return _session(call, 202, uuid, 0)
+    ticket = await call.repository.uploads.start(call.query("digest-algorithm") or CANONICAL)
+    return _session(call, 202, ticket, 0)
 
 
 async def status(call: Call, uuid: str) -> bytes:
-    return _session(call, 204, uuid, await call.repository.uploads.offset(uuid))
+    ticket = _ticket(call, uuid)
+    return _session(call, 204, ticket, await call.repository.uploads.offset(ticket))
 
 
 async def patch(call: Call, uuid: str) -> bytes:
@@ -35,9 +37,10 @@ async def patch(call: Call, uuid: str) -> bytes:
     media_type = (call.header(b"content-type") or "application/octet-stream").partition(";")[0].strip().lower()
     if media_type != "application/octet-stream":
         raise BadRequest(f"a chunk's Content-Type is application/octet-stream, not {media_type[:80]!r}")
-    async with await _open(call, uuid) as session:
-        await _append_body(call, session)
-    return _session(call, 202, uuid, session.offset)
+    with _telling_where(call, uuid):
+        async with await _open(call, uuid) as session:
+            await _append_body(call, session)
+    return _session(call, 202, session.ticket, session.offset)
 
 
 async def close(call: Call, uuid: str) -> bytes:
@@ -46,14 +49,15 @@ async def close(call: Call, uuid: str) -> bytes:
     if text is None:
         raise DigestInvalid("the query parameter digest is missing")
     digest = Digest.parse(text)
-    async with await _open(call, uuid) as session:
-        await _append_body(call, session)
-        await session.commit(digest)
+    with _telling_where(call, uuid):
+        async with await _open(call, uuid, digest) as session:
+            await _append_body(call, session)
+            await session.commit(digest)
     return _created(call, digest)
 
 
 async def cancel(call: Call, uuid: str) -> bytes:
-    await call.repository.uploads.cancel(uuid)
+    await call.repository.uploads.cancel(_ticket(call, uuid))
     return call.empty(204)
 
 
@@ -70,7 +74,7 @@ async def _mount(call: Call, digest: Digest) -> bytes:
 
 async def _take_whole(call: Call, digest: Digest) -> bytes:
     uploads = call.repository.uploads
-    session = await uploads.open(await uploads.start(digest.algorithm))
+    session = await uploads.open(await uploads.start(digest.algorithm), digest)
     try:
         async for piece in request_body(call.request):
             await session.append(piece)
@@ -81,12 +85,18 @@ async def _take_whole(call: Call, digest: Digest) -> bytes:
     return _created(call, digest)
 
 
-async def _open(call: Call, uuid: str) -> UploadSession:
-    """:raise RangeInvalid: telling the client where to go on, and by which URL."""
+async def _open(call: Call, uuid: str, digest: Digest | None = None) -> UploadSession:
+    return await call.repository.uploads.open(_ticket(call, uuid), digest)
+
+
+@contextmanager
+def _telling_where(call: Call, uuid: str) -> Iterator[None]:
+    """When another request writes to the session, tell the client where to go on, and by which URL."""
     try:
-        return await call.repository.uploads.open(uuid)
+        yield
     except RangeInvalid as error:
-        _session_headers(call, uuid, error.offset)
+        if error.upload is not None:
+            _session_headers(call, _ticket(call, uuid), error.offset)
         raise
 
 
@@ -103,7 +113,7 @@ async def _append_body(call: Call, session: UploadSession) -> None:
         if announced is not None and announced.start != session.offset:
             raise RangeInvalid(f"the upload stands at {session.offset}, the chunk starts at {announced.start}")
     except RangeInvalid:
-        _session_headers(call, session.uuid, session.offset)
+        _session_headers(call, session.ticket, session.offset)
         raise
     if announced is None:
         async for piece in body:
@@ -121,15 +131,22 @@ async def _append_body(call: Call, session: UploadSession) -> None:
         raise SizeInvalid(f"the body does not have the {announced.length} bytes that Content-Range says")
 
 
-def _session(call: Call, status: int, uuid: str, offset: int) -> bytes:
-    _session_headers(call, uuid, offset)
+def _ticket(call: Call, uuid: str) -> Ticket:
+    return Ticket(uuid, call.query("_state"))
+
+
+def _session(call: Call, status: int, ticket: Ticket, offset: int) -> bytes:
+    _session_headers(call, ticket, offset)
     return call.empty(status)
 
 
-def _session_headers(call: Call, uuid: str, offset: int) -> None:
-    call.set_header(b"location", call.api.links.upload(call.request, call.name, uuid))
+def _session_headers(call: Call, ticket: Ticket, offset: int) -> None:
+    location = call.api.links.upload(call.request, call.name, ticket.uuid)
+    if ticket.begins is not None:
+        location += b"?_state=" + ticket.begins.encode("ascii")
+    call.set_header(b"location", location)
     call.set_header(b"range", f"0-{max(offset - 1, 0)}")
-    call.set_header(b"docker-upload-uuid", uuid)
+    call.set_header(b"docker-upload-uuid", ticket.uuid)
 
 
 def _created(call: Call, digest: Digest) -> bytes:

@@ -4,18 +4,22 @@ The registry as a factory of HTTP connections.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.web.server import Site
+from twisted.web.http import datetimeToString
+from twisted.web.http_headers import Headers
+from twisted.web.server import Site, version
 
 from ._accesslog import AccessLog
 from ._api import Api
-from ._app import RegistryResource
+from ._app import RegistryResource, common_headers
+from ._channel import StreamingChannel
 from ._connections import Connections
-from ._streaming import StreamingChannel, StreamingRequest
+from ._streaming import StreamingRequest
 
 IDLE_TIMEOUT = 60.0
 """Seconds without a byte after which a connection is closed."""
@@ -34,11 +38,27 @@ class RegistrySite(Site):
     protocol = StreamingChannel  # type: ignore[assignment]
 
     def __init__(self, api: Api, reactor: IReactorTime, access_log: AccessLog | None = None) -> None:
-        super().__init__(RegistryResource(api), requestFactory=StreamingRequest, timeout=IDLE_TIMEOUT, reactor=reactor)
+        super().__init__(
+            RegistryResource(api, ()), requestFactory=StreamingRequest, timeout=IDLE_TIMEOUT, reactor=reactor
+        )
         self.displayTracebacks = False
         self.connections = Connections(reactor)
+        self._head = b""
+        self._head_time = 0
+        self._common_headers = Headers()
+        for name, value in ((b"Server", version), *common_headers(api)):
+            self._common_headers.addRawHeader(name, value)
         self._in_flight = api.in_flight
         self._access_log = access_log
+
+    def head(self) -> bytes:
+        """The headers that every answer has, one a line."""
+        now = int(time.time())
+        if now != self._head_time:
+            self._head_time = now
+            headers = [(b"Date", [datetimeToString(now)]), *self._common_headers.getAllRawHeaders()]
+            self._head = b"".join(b"%s: %s\r\n" % (name, value) for name, values in headers for value in values)
+        return self._head
 
     def startFactory(self) -> None:
         """Without the clock of twisted.web's own access log."""

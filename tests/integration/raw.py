@@ -177,6 +177,11 @@ def path_of(answer: Answer) -> str:
     return location[location.index("/v2/") :]
 
 
+def closing(place: str, digest: str) -> str:
+    """The target of the PUT that ends the session at ``place``."""
+    return f"{place}{'&' if '?' in place else '?'}digest={digest}"
+
+
 def sha256(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 

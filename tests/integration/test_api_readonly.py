@@ -25,7 +25,7 @@ class ReadOnly(ApiCase):
         writable.start()
         client = Client(writable.address)
         cls.image = client.push_manifest(cls.repo, client.image(cls.repo), "v1")
-        cls.session = client.start_upload(cls.repo).location.rsplit("/", 1)[1]
+        cls.session = client.patch(client.start_upload(cls.repo).location, b"begun").location.rsplit("/", 1)[1]
         writable.stop()
         cls.server = RunningRegistry(cls.settings, data=writable.data)
         cls.addClassCleanup(cls.server.__exit__, None, None, None)

@@ -152,8 +152,37 @@ class UploadErrors(ApiCase):
         self.assert_session_is_sound()
 
     def test_state_of_the_client_is_not_needed(self) -> None:
-        self.location = self.location.split("?")[0]
+        """Once there are bytes."""
+        first, rest = self.content[:10], self.content[10:]
+        bare = self.location.split("?")[0]
+        self.assert_unknown(bare)
+        self.assert_status(self.client.patch(self.location, first), 202)
+        for location in (bare, self.location):
+            self.assertEqual(self.assert_status(self.client.get(location), 204)["Range"], "0-9")
+        self.assert_status(self.client.finish(bare, self.digest, rest), 201)
+        self.assert_blob(self.content, self.digest)
+
+    def test_state_that_no_registry_gives(self) -> None:
+        bare = self.location.split("?")[0]
+        stored = self.client.patch(self.client.start_upload(self.repo).location, b"abc").location
+        for state in (
+            "",
+            "md5",
+            "SHA256",
+            "sha256%00",
+            "sha256%20",
+            "sha256,sha512",
+            "x" * 2000,
+            "..%2F..",
+            "%F0%9F%90%B3",
+            "%0D%0AX-Y:%20z",
+            "eyJOYW1lIjoiYSJ9",
+        ):
+            self.assert_unknown(f"{bare}?_state={state}")
+            self.assert_unknown(f"{stored}?_state={state}")
+        self.assert_error(self.client.get(f"{bare}?_state=%FF"), 400, "UNSUPPORTED")
         self.assert_session_is_sound()
+        self.assertEqual(self.client.get(stored)["Range"], "0-2")
 
     def test_bad_repository_name(self) -> None:
         self.assert_error(self.client.start_upload("Bad/Name"), 400, "NAME_INVALID")

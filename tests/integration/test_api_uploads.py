@@ -9,6 +9,11 @@ from tests.integration.client import OCTETS, ApiCase, Response, digest_of, rando
 CHUNK = 1024
 
 
+def bare(location: str) -> str:
+    """Without its query."""
+    return location.partition("?")[0]
+
+
 class UploadFlows:
     """For each algorithm; the flows of the conformance suite's blob tests."""
 
@@ -55,7 +60,11 @@ class UploadFlows:
         self.assert_error(answer, 400, "DIGEST_INVALID")
         self.assert_no_blob(self.digest)
         if location is not None:
-            self.assert_error(self.client.get(location), 404, "BLOB_UPLOAD_UNKNOWN")
+            self.assert_no_session(location)
+
+    def assert_no_session(self, location: str) -> None:
+        """Nothing is in storage. The first Location would begin anew."""
+        self.assert_error(self.client.get(bare(location)), 404, "BLOB_UPLOAD_UNKNOWN")
 
     def test_start(self) -> None:
         answer = self.assert_status(self.client.start_upload(self.repo), 202)
@@ -224,10 +233,42 @@ class UploadFlows:
         self.assert_no_blob(self.digest)
 
     def test_session_is_gone_when_finished(self) -> None:
+        """A first Location that is used again is one of nothing yet."""
+        for first in (b"", self.content[:100]):
+            start = location = self.start()
+            if first:
+                location = self.client.patch(start, first).location
+            self.assert_created(self.client.finish(location, self.digest, self.content[len(first) :]))
+            self.assert_no_session(location)
+            answer = self.client.finish(bare(location), self.digest)
+            self.assert_error(answer, 404, "BLOB_UPLOAD_UNKNOWN")
+            self.assertEqual(self.assert_status(self.client.get(start), 204)["Range"], "0-0")
+            self.assert_error(self.client.finish(start, self.digest), 400, "DIGEST_INVALID")
+            self.assert_no_session(start)
+
+    def test_cancel_before_any_bytes(self) -> None:
         location = self.start()
-        self.assert_created(self.client.finish(location, self.digest, self.content))
-        self.assert_error(self.client.get(location), 404, "BLOB_UPLOAD_UNKNOWN")
-        self.assert_error(self.client.finish(location, self.digest), 404, "BLOB_UPLOAD_UNKNOWN")
+        self.assert_status(self.client.delete(location), 204)
+        for place in (location, bare(location)):
+            for method, query in (("GET", {}), ("PATCH", {}), ("PUT", {"digest": self.digest}), ("DELETE", {})):
+                with self.subTest(place, method=method):
+                    body = None if method in ("GET", "DELETE") else self.content
+                    answer = self.client.request(method, place, body, query=query)
+                    self.assert_error(answer, 404, "BLOB_UPLOAD_UNKNOWN")
+        self.assert_no_blob(self.digest)
+
+    def test_where_to_go_on(self) -> None:
+        """A Location states the algorithm until it leads to bytes in storage."""
+        answer = self.client.start_upload(self.repo, digest_algorithm=self.algorithm)
+        start = self.assert_status(answer, 202).location
+        self.assertEqual(urlsplit(start).query, f"_state={self.algorithm}")
+        self.assertEqual(self.assert_status(self.client.get(start), 204).location, start)
+        self.assertEqual(self.assert_status(self.client.patch(start, b""), 202).location, start)
+        self.assert_no_session(start)
+        location = self.client.patch(start, self.content[:1]).location
+        self.assertEqual(location, bare(start))
+        self.assert_status(self.client.get(location), 204)
+        self.assert_created(self.client.finish(location, self.digest, self.content[1:]))
 
     def test_push_again(self) -> None:
         for _ in range(2):

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from .raw import OCI_MANIFEST, Answer, Peer, ServedTestCase, descriptor, image, path_of, sha256
+from .raw import OCI_MANIFEST, Answer, Peer, ServedTestCase, closing, descriptor, image, path_of, sha256
 from .server import RunningRegistry
 
 PARALLEL = 32
@@ -206,7 +206,7 @@ class SessionTests(ConcurrencyTestCase):
                 taken = [piece for piece, answer in zip(pieces, answers, strict=True) if answer.status == 202]
                 ends = [int(answer.headers["range"].partition("-")[2]) for answer in answers if answer.status == 202]
                 content = b"".join(piece for _, piece in sorted(zip(ends, taken, strict=True)))
-                done = self.ask("PUT", f"{place}?digest={sha256(content)}", b"")
+                done = self.ask("PUT", closing(place, sha256(content)), b"")
                 self.assertEqual(done.status, 201, done)
                 self.assertEqual(self.ask("GET", self.path(f"blobs/{sha256(content)}")).body, content)
 
@@ -216,7 +216,7 @@ class SessionTests(ConcurrencyTestCase):
             patch = self.asking("PATCH", place, BLOB, content_range=f"0-{len(BLOB) - 1}")
             answers = self.at_once(*[patch] * 8, ports=ports)
             self.assertEqual(statuses(answers), {202: 1, 416: 7})
-            self.assertEqual(self.ask("PUT", f"{place}?digest={sha256(BLOB)}", b"").status, 201)
+            self.assertEqual(self.ask("PUT", closing(place, sha256(BLOB)), b"").status, 201)
 
     def test_everything_in_one_session(self) -> None:
         """PATCH, PUT and DELETE: whatever is committed has its digest."""
@@ -228,9 +228,9 @@ class SessionTests(ConcurrencyTestCase):
             self.at_once(self.asking("PATCH", place, first))
             steps = [
                 self.asking("PATCH", place, second),
-                self.asking("PUT", f"{place}?digest={sha256(first)}", b""),
-                self.asking("PUT", f"{place}?digest={sha256(first + second)}", b""),
-                self.asking("PUT", f"{place}?digest={sha256(first + second)}", second),
+                self.asking("PUT", closing(place, sha256(first)), b""),
+                self.asking("PUT", closing(place, sha256(first + second)), b""),
+                self.asking("PUT", closing(place, sha256(first + second)), second),
                 self.asking("DELETE", place),
                 self.asking("GET", place),
                 self.asking("PATCH", place, b""),
@@ -247,7 +247,7 @@ class SessionTests(ConcurrencyTestCase):
         for ports in ((self.served.port,), self.both):
             content = os.urandom(300_000)
             place = path_of(self.ask("PATCH", self.start(), content))
-            commit = self.asking("PUT", f"{place}?digest={sha256(content)}", b"")
+            commit = self.asking("PUT", closing(place, sha256(content)), b"")
             found = statuses(self.at_once(*[commit] * 8, ports=ports))
             self.assertEqual(found[201], 1)
             self.assertLessEqual(found.keys(), {201, 404, 416})
@@ -263,7 +263,7 @@ class SessionTests(ConcurrencyTestCase):
                 offset += len(piece)
                 self.assertEqual(found.headers["range"], f"0-{offset - 1}")
         with Peer(self.other.port) as peer:
-            self.assertEqual(peer.ask("PUT", f"{place}?digest={sha256(content)}", b"").status, 201)
+            self.assertEqual(peer.ask("PUT", closing(place, sha256(content)), b"").status, 201)
         self.assertEqual(self.ask("GET", self.path(f"blobs/{sha256(content)}")).body, content)
 
     def test_what_one_server_deletes_the_other_does_not_serve(self) -> None:
@@ -286,7 +286,7 @@ class SessionTests(ConcurrencyTestCase):
             def step(peer: Peer) -> Answer:
                 place = peer.start(self.repository)
                 place = path_of(peer.ask("PATCH", place, content[:half]))
-                return peer.ask("PUT", f"{place}?digest={sha256(content)}", content[half:])
+                return peer.ask("PUT", closing(place, sha256(content)), content[half:])
 
             return step
 

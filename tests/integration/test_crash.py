@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .raw import Answer, Peer, WellTestCase, image, path_of, request, sha256
+from .raw import Answer, Peer, WellTestCase, closing, image, path_of, request, sha256
 from .server import RunningRegistry
 
 CONNECTIONS = 8
@@ -93,7 +93,7 @@ class Pusher(threading.Thread):
         self.upload = (place, content, len(content) - len(last))
         self.closing = True
         digest = sha256(content)
-        found = peer.send(request("PUT", f"{place}?digest={digest}", last)).answer("PUT")
+        found = peer.send(request("PUT", closing(place, digest), last)).answer("PUT")
         if found is None:
             raise ConnectionError
         self.closing = False
@@ -162,7 +162,7 @@ class CrashTests(WellTestCase):
             span = f"{offset}-{len(content) - 1}"
             found = peer.ask("PATCH", place, content[offset:], content_range=span)
             self.assertEqual(found.status, 202, (found, offset, len(content)))
-        found = peer.ask("PUT", f"{place}?digest={digest}", b"")
+        found = peer.ask("PUT", closing(place, digest), b"")
         self.assertEqual(found.status, 201, found)
         self.assertEqual(peer.ask("GET", f"/v2/{pusher.repository}/blobs/{digest}").body, content)
         return True

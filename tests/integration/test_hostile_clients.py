@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .raw import PATIENCE, Peer, ServedTestCase, image, path_of, request, sha256
+from .raw import PATIENCE, Peer, ServedTestCase, closing, image, path_of, request, sha256
 from .server import RunningRegistry
 
 SMALL = b"small"
@@ -146,16 +146,16 @@ class HostileClientTests(ServedTestCase):
                 peer.socket.close()
             rest = b"b" * 10
             digest = sha256(b"a" * offset + rest)
-            self.assertEqual(self.ask("PUT", f"{place}?digest={digest}", rest).status, 201)
+            self.assertEqual(self.ask("PUT", closing(place, digest), rest).status, 201)
             self.assertEqual(sha256(self.ask("GET", f"/v2/slow/blobs/{digest}").body), digest)
 
     def offset_when_free(self, place: str) -> int:
         deadline = time.monotonic() + PATIENCE
         while True:
             found = self.ask("PATCH", place, b"")
-            if found.status == 202:
+            if found.status == 202 and found.headers["range"] != "0-0":  # that would be before the first byte
                 return int(found.headers["range"].partition("-")[2]) + 1
-            self.assertEqual(found.status, 416)
+            self.assertIn(found.status, (202, 416))
             self.assertLess(time.monotonic(), deadline, "the session is never free")
             time.sleep(0.02)
 

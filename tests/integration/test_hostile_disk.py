@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .raw import OCI_MANIFEST, Peer, WellTestCase, descriptor, image, path_of, sha256
+from .raw import OCI_MANIFEST, Peer, WellTestCase, closing, descriptor, image, path_of, sha256
 from .server import RunningRegistry
 
 
@@ -57,7 +57,7 @@ class TornFilesTests(WellTestCase):
                 with Peer(served.port) as peer:
                     found = peer.ask("GET", f"/v2/torn/referrers/{digest}")
                     self.assertEqual((found.status, len(found.json()["manifests"])), (200, 1), junk)
-                    found = peer.ask("PUT", f"{place}?digest={sha256(b'abcd')}", b"d")
+                    found = peer.ask("PUT", closing(place, sha256(b"abcd")), b"d")
                     self.assertEqual(found.status, 201, junk)
             self.assert_clean(served.read_log())
 

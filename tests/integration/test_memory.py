@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import SkipTest
 
-from .raw import Peer, ServedTestCase, path_of, request, sha256
+from .raw import Peer, ServedTestCase, closing, path_of, request, sha256
 
 MIB = 1 << 20
 LARGE = 2 << 30
@@ -107,13 +107,13 @@ class LargeBlobTests(MemoryTestCase):
             found = peer.answer("PATCH")
             assert found is not None
             self.assertEqual(found.headers["range"], f"0-{LARGE - 1}")
-            found = peer.ask("PUT", f"{path_of(found)}?digest={digest}", b"")
+            found = peer.ask("PUT", closing(path_of(found), digest), b"")
             self.assertEqual(found.status, 201)
         with self.watched() as pulling:
             self.assertEqual(self.read_blob(digest), (LARGE, digest))
         digest = digest_of(LARGE // 4)
         with Peer(self.served.port, PATIENCE) as peer, self.watched() as putting:
-            self.send_all(peer, f"PUT {peer.start('large')}?digest={digest}", LARGE // 4)
+            self.send_all(peer, f"PUT {closing(peer.start('large'), digest)}", LARGE // 4)
             answer = peer.answer("PUT")
             assert answer is not None
             self.assertEqual(answer.status, 201)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .raw import Peer, WellTestCase, path_of, request, sha256
+from .raw import Peer, WellTestCase, closing, path_of, request, sha256
 from .server import RunningRegistry
 
 LARGE = os.urandom(1 << 20) * 32
@@ -67,7 +67,7 @@ class ShutdownTestCase(WellTestCase):
         self.assertLessEqual(offset, most)
         span = f"{offset}-{len(UPLOAD) - 1}"
         self.assertEqual(peer.ask("PATCH", place, UPLOAD[offset:], content_range=span).status, 202)
-        self.assertEqual(peer.ask("PUT", f"{place}?digest={sha256(UPLOAD)}", b"").status, 201)
+        self.assertEqual(peer.ask("PUT", closing(place, sha256(UPLOAD)), b"").status, 201)
         self.assertEqual(peer.ask("GET", f"/v2/end/blobs/{sha256(UPLOAD)}").body, UPLOAD)
 
 
@@ -98,7 +98,7 @@ class DrainTests(ShutdownTestCase):
         self.assertEqual(uploading.rest(), b"")
         self.assertLess(wait(), 10)
         served.start()
-        self.assertEqual(self.peer(served).ask("PUT", f"{place}?digest={sha256(UPLOAD)}", b"").status, 201)
+        self.assertEqual(self.peer(served).ask("PUT", closing(place, sha256(UPLOAD)), b"").status, 201)
 
     def test_a_blob_that_is_nearly_whole(self) -> None:
         served = self.served("20s")

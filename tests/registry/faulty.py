@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from zope.interface import implementer
@@ -69,11 +69,31 @@ class FaultyDriver:
             yield piece
             self.enter("read")
 
-    async def writer(self, path: str, append: bool = False) -> Any:
+    async def writer(self, path: str, *args: Any, **kwargs: Any) -> Any:
         self.enter("writer")
-        writer = FaultyWriter(self, await self.inner.writer(path, append))
+        writer = FaultyWriter(self, await self.inner.writer(path, *args, **kwargs))
         self.writers += 1
         return writer
+
+
+class Interrupted(FaultyDriver):
+    """
+    One during whose calls something else happens.
+
+    :ivar interrupt: called before each call of the method named ``at``, but not while it is under way.
+    """
+
+    def __init__(self, inner: Any, at: str) -> None:
+        super().__init__(inner)
+        self.at = at
+        self.interrupt: Callable[[], object] | None = None
+
+    def enter(self, method: str) -> None:
+        super().enter(method)
+        if method == self.at and self.interrupt is not None:
+            interrupt, self.interrupt = self.interrupt, None
+            interrupt()
+            self.interrupt = interrupt
 
 
 @implementer(IWriter)
@@ -88,6 +108,16 @@ class FaultyWriter:
     @property
     def size(self) -> int:
         return self._inner.size
+
+    @property
+    def state(self) -> bytes:
+        return self._inner.state
+
+    async def read(self) -> AsyncIterator[bytes]:
+        self._driver.enter("writer.read")
+        async for piece in self._inner.read():
+            yield piece
+            self._driver.enter("writer.read")
 
     def __getattr__(self, method: str) -> Any:
         if method not in IWriter:

@@ -28,14 +28,19 @@ async def push_a_blob(registry: Registry) -> None:
     await push_blob(repository(registry), b"a new one")
 
 
+async def push_a_large_blob(registry: Registry) -> None:
+    """More than one batch, in one request."""
+    await push_blob(repository(registry), b"y" * (3 << 20))
+
+
 async def push_in_two_requests(registry: Registry) -> None:
     """The second knows nothing of the first's hash."""
     uploads = repository(registry).uploads
-    uuid = await uploads.start("sha512")
-    async with await uploads.open(uuid) as session:
+    ticket = await uploads.start("sha512")
+    async with await uploads.open(ticket) as session:
         await session.append(b"x" * (1 << 20))
-    await uploads.offset(uuid)
-    async with await uploads.open(uuid) as session:
+    await uploads.offset(session.ticket)
+    async with await uploads.open(session.ticket) as session:
         await session.commit(Digest.of(b"x" * (1 << 20), "sha256"))
 
 
@@ -85,6 +90,7 @@ async def read_all(registry: Registry) -> None:
 
 CHANGES: tuple[Operation, ...] = (
     push_a_blob,
+    push_a_large_blob,
     push_in_two_requests,
     push_known,
     push_an_image,

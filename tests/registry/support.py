@@ -51,10 +51,13 @@ class RegistryCase(SynchronousTestCase):
     settings = Settings(delete_enabled=True)
 
     def setUp(self) -> None:
-        self.driver = MemoryDriver()
+        self.driver = self.make_driver()
         self.heard = Recorder()
         self.registry = Registry(self.core())
         self.repository = self.registry.repository("some/repo", origin)
+
+    def make_driver(self) -> Any:
+        return MemoryDriver()
 
     def core(self, settings: Settings | None = None, driver: Any = None) -> Core:
         """Another process on the same storage, unless another driver is given."""

@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 from dregistry.digest import Digest
 from dregistry.errors import BlobUnknown, BlobUploadUnknown, RegistryError, Unavailable
 from dregistry.registry._guard import guarded_chunks
+from dregistry.registry.uploads import Ticket
 from dregistry.storage import IStorageDriver, IWriter, StorageError, StorageFull, StorageUnavailable, paths
 from dregistry.storage.memory import MemoryDriver
 
@@ -22,6 +23,8 @@ from .operations import CHANGES, NAME, Operation, Storage, read_all, repository,
 from .support import push_blob, tree
 
 FULL = StorageFull("/some/path")
+LARGE = b"x" * (1 << 20) + b"y"
+"""More than one batch."""
 BROKEN = StorageUnavailable("a path that no client shall see: /var/lib/registry")
 
 
@@ -86,19 +89,19 @@ class FullTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.storage = Storage()
         self.uploads = repository(self.storage.registry()).uploads
-        self.uuid = result_of(self.uploads.start())
+        self.ticket = result_of(self.uploads.start())
         self.storage.driver.mend()
 
     def left(self) -> dict[str, bytes]:
-        return result_of(tree(self.storage.driver.inner, paths.upload(NAME, self.uuid)))
+        return result_of(tree(self.storage.driver.inner, paths.upload(NAME, self.ticket.uuid)))
 
     def assert_gone(self) -> None:
         self.storage.driver.mend()
-        self.assertRaises(BlobUploadUnknown, result_of, self.uploads.offset(self.uuid))
+        self.assertRaises(BlobUploadUnknown, result_of, self.uploads.offset(Ticket(self.ticket.uuid)))
         self.assertEqual((self.left(), self.storage.driver.writers), ({}, 0))
 
     async def append(self, *pieces: bytes) -> None:
-        async with await self.uploads.open(self.uuid) as session:
+        async with await self.uploads.open(self.ticket) as session:
             for piece in pieces:
                 await session.append(piece)
 
@@ -118,34 +121,56 @@ class FullTests(SynchronousTestCase):
         self.assert_gone()
 
     def test_in_the_only_request(self) -> None:
-        self.storage.driver.fail(FULL, 0, method="writer.write")
-        self.assertRaises(Unavailable, result_of, self.append(b"x"))
-        self.assert_gone()
+        """Wherever a session begins: what was written of it before is gone as well."""
+        for method, at in (("put_content", 0), ("put_content", 1), ("writer", 0), ("writer.write", 0)):
+            for pieces in ((b"x",), (b"x" * (1 << 20), b"y" * (1 << 20), b"z")):
+                self.ticket = result_of(self.uploads.start())
+                self.storage.driver.fail(FULL, at, method=method)
+                self.assertRaises(Unavailable, result_of, self.append(*pieces))
+                self.assert_gone()
 
-    def commit_failing(self, method: str) -> None:
+    def commit_failing(self, method: str, before: bytes, last: bytes, at: int = 0) -> None:
+        content = before + last
+
         async def commit() -> None:
-            async with await self.uploads.open(self.uuid) as session:
+            async with await self.uploads.open(self.ticket) as session:
+                await session.append(last)
+                await session.commit(Digest.of(content))
+
+        self.ticket = result_of(self.uploads.start())
+        if before:
+            result_of(self.append(before))
+        self.storage.driver.fail(FULL, at, method=method)
+        self.assertRaises(Unavailable, result_of, commit())
+        self.assert_gone()
+        self.assertRaises(BlobUnknown, result_of, repository(self.storage.registry()).blobs.stat(Digest.of(content)))
+
+    def test_in_commit(self) -> None:
+        self.commit_failing("put_contents", b"", b"abc")
+        for method in ("put_content", "writer", "writer.write", "writer.commit"):
+            self.commit_failing(method, b"", LARGE)
+        self.commit_failing("put_content", b"", LARGE, at=1)
+
+    def test_in_commit_that_can_be_tried_again(self) -> None:
+        """A small blob has left nothing; its ticket is as it was."""
+        self.commit_failing("put_contents", b"", b"abc")
+
+        async def again() -> None:
+            async with await self.uploads.open(self.ticket) as session:
                 await session.append(b"abc")
                 await session.commit(Digest.of(b"abc"))
 
-        self.storage.driver.fail(FULL, 0, method=method)
-        self.assertRaises(Unavailable, result_of, commit())
-        self.assert_gone()
-        self.assertRaises(BlobUnknown, result_of, repository(self.storage.registry()).blobs.stat(Digest.of(b"abc")))
-
-    def test_in_commit(self) -> None:
-        for method in ("writer.write", "writer.commit"):
-            self.uuid = result_of(self.uploads.start())
-            self.commit_failing(method)
+        result_of(again())
+        blob = result_of(repository(self.storage.registry()).blobs.stat(Digest.of(b"abc")))
+        self.assertEqual(blob.size, 3)
 
     def test_in_commit_of_a_later_request(self) -> None:
         for method in ("writer.write", "writer.commit"):
-            self.uuid = result_of(self.uploads.start())
-            result_of(self.append(b""))
-            self.commit_failing(method)
+            self.commit_failing(method, b"a", b"bc")
+            self.commit_failing(method, LARGE, LARGE)
 
     def test_in_discard(self) -> None:
-        session = result_of(self.uploads.open(self.uuid))
+        session = result_of(self.uploads.open(self.ticket))
         self.storage.driver.fail(FULL, 0, method="writer.write")
         result_of(session.append(b"x" * (1 << 20)))
         self.assertRaises(Unavailable, result_of, session.discard())
@@ -209,4 +234,4 @@ class ChunksTests(SynchronousTestCase):
     def test_provided(self) -> None:
         driver = FaultyDriver(MemoryDriver())
         verifyObject(IStorageDriver, driver)
-        verifyObject(IWriter, result_of(driver.writer("/a")))
+        verifyObject(IWriter, result_of(driver.writer("/a", create=True)))

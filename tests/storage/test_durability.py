@@ -54,7 +54,7 @@ class OrderTests(SynchronousTestCase):
 
     def test_ordered_commit(self) -> None:
         driver = inline_driver(self.root, OrderedJournal(self.sync_range))
-        writer = result_of(driver.writer("/u/x/data"))
+        writer = result_of(driver.writer("/u/x/data", create=True))
         result_of(writer.write(b"content"))
         calls = self.record(lambda: writer.commit("/blobs/y/data", [("/link", b"link")]))
         self.assertEqual(calls, ["range2", "range2", "range7", "range7", "rename y", "rename link", "fsync link"])

@@ -133,7 +133,7 @@ class CrashTests(SynchronousTestCase):
 
         def commit(driver: FilesystemDriver) -> None:
             with contextlib.suppress(PathNotFound):
-                writer = result_of(driver.writer("/r/u/data", append=True))
+                writer = result_of(driver.writer("/r/u/data"))
                 result_of(writer.write(NEW[writer.size :]))
                 result_of(writer.commit("/r/b/c/data"))
 
@@ -146,16 +146,18 @@ class CrashTests(SynchronousTestCase):
 
         self.at_every_call(self.put("/r/u/data", NEW[:9]), commit, check)
 
-    def test_write_anew(self) -> None:
+    def test_write_on(self) -> None:
+        """As a client that asks how much has come: the next writer goes on with the rest."""
+
         def write(driver: FilesystemDriver) -> None:
-            writer = result_of(driver.writer("/r/a"))
-            result_of(writer.write(NEW))
+            writer = result_of(driver.writer("/r/a", create=True))
+            result_of(writer.write((b"old" + NEW)[writer.size :]))
             result_of(writer.commit())
 
         def check(completed: bool) -> None:
             found = self.content("/r/a")
-            self.assertTrue(found in (None, b"old") or NEW.startswith(found or b""))
-            self.assertTrue(found == NEW or not completed)
+            self.assertTrue((b"old" + NEW).startswith(found or b"nothing"), found)
+            self.assertTrue(found == b"old" + NEW or not completed)
 
         self.at_every_call(self.put("/r/a", b"old"), write, check)
 
@@ -223,8 +225,8 @@ class DurabilityTests(SynchronousTestCase):
             real["rename"](source, target)
 
         def mkdir(path: str) -> None:
-            calls.append("mkdir " + name(path))
             real["mkdir"](path)
+            calls.append("mkdir " + name(path))
 
         with mock.patch.multiple(os, fsync=fsync, pwrite=pwrite, rename=rename, mkdir=mkdir):
             result_of(change())
@@ -260,18 +262,18 @@ class DurabilityTests(SynchronousTestCase):
         )
 
     def test_commit(self) -> None:
-        writer = result_of(self.driver.writer("/r/a", append=True))
+        writer = result_of(self.driver.writer("/r/a"))
         result_of(writer.write(b"more"))
         expected = ["fsync r/a", "mkdir r/b", "rename r/a r/b/c", "fsync r", "fsync r/b"]
         self.assertEqual(self.record(lambda: writer.commit("/r/b/c")), expected)
 
     def test_close(self) -> None:
         """What it made is durable, too: the file's entry and the directories."""
-        writer = result_of(self.driver.writer("/r/b/c"))
+        writer = result_of(self.driver.writer("/r/b/c", create=True))
         self.assertEqual(self.record(lambda: writer.write(b"data")), ["write r/b/c"])
         self.assertEqual(self.record(writer.close), ["fsync r/b/c", "fsync r", "fsync r/b"])
         self.assertEqual(self.record(writer.close), [])
 
     def test_cancel(self) -> None:
-        writer = result_of(self.driver.writer("/r/b/c"))
+        writer = result_of(self.driver.writer("/r/b/c", create=True))
         self.assertEqual(self.record(writer.cancel), [])

@@ -132,7 +132,7 @@ class WriterTests(_Case):
     def test_write_refused(self) -> None:
         """It keeps its size, and goes on when there is room again."""
         for number in FULL + BROKEN:
-            writer = result_of(self.driver.writer("/u/data"))
+            writer = result_of(self.driver.writer("/u/data", create=True))
             result_of(writer.write(b"kept,"))
             with failing("pwrite", number):
                 self.refused(writer.write(b"refused"), number, "/u/data")
@@ -142,10 +142,11 @@ class WriterTests(_Case):
             result_of(writer.write(b"too"))
             result_of(writer.commit())
             self.assertEqual(result_of(self.driver.get_content("/u/data")), b"kept,too")
+            result_of(self.driver.delete("/u"))
 
     def test_write_refused_and_not_undone(self) -> None:
         """The rest of a write that failed goes when the writer is closed, at the latest."""
-        writer = result_of(self.driver.writer("/u/data"))
+        writer = result_of(self.driver.writer("/u/data", create=True))
         result_of(writer.write(b"kept"))
         with failing("pwrite", errno.EIO, after=1, partial=3), failing("ftruncate", errno.EIO):
             self.refused(writer.write(b"refused"), errno.EIO, "/u/data")
@@ -156,32 +157,32 @@ class WriterTests(_Case):
     def test_open_refused(self) -> None:
         for number in FULL + BROKEN:
             with failing("open", number):
-                self.refused(self.driver.writer("/u/data"), number, "/u/data")
-                self.refused(self.driver.writer("/a/file", append=True), number, "/a/file")
+                self.refused(self.driver.writer("/u/data", create=True), number, "/u/data")
+                self.refused(self.driver.writer("/a/file"), number, "/a/file")
             with failing("mkdir", number):
-                self.refused(self.driver.writer("/v/data"), number, "/v/data")
+                self.refused(self.driver.writer("/v/data", create=True), number, "/v/data")
         self.assertEqual(result_of(self.driver.get_content("/a/file")), b"old")
 
     def test_commit_refused(self) -> None:
         """What was written stays where it is, and another writer can commit it."""
         for function in ("fsync", "mkdir", "rename"):
             for number in FULL + BROKEN:
-                writer = result_of(self.driver.writer("/u/data"))
+                writer = result_of(self.driver.writer("/u/data", create=True))
                 result_of(writer.write(b"content"))
                 with failing(function, number):
                     self.refused(writer.commit("/new/folder/data"), number, "/u/data")
                 self.assertRaises(PathNotFound, result_of, self.driver.get_content("/new/folder/data"))
-                writer = result_of(self.driver.writer("/u/data", append=True))
+                writer = result_of(self.driver.writer("/u/data"))
                 self.assertEqual(writer.size, 7)
                 result_of(writer.commit("/new/folder/data"))
                 self.assertEqual(result_of(self.driver.get_content("/new/folder/data")), b"content")
                 result_of(self.driver.delete("/new"))
 
     def test_cancel_refused(self) -> None:
-        writer = result_of(self.driver.writer("/u/data"))
+        writer = result_of(self.driver.writer("/u/data", create=True))
         with failing("unlink", errno.EROFS):
             self.refused(writer.cancel(), errno.EROFS, "/u/data")
-        result_of(result_of(self.driver.writer("/u/data")).cancel())
+        result_of(result_of(self.driver.writer("/u/data", create=True)).cancel())
 
 
 class OtherTests(_Case):
@@ -220,7 +221,7 @@ class OtherTests(_Case):
             for path in ("/a/file", "/a/b/c"):
                 self.assertRaises(StorageFull, result_of, self.driver.put_content(path, b"x" * 200_000))
                 self.assertEqual(tree(self.root), before)
-            writer = result_of(self.driver.writer("/u/data"))
+            writer = result_of(self.driver.writer("/u/data", create=True))
             result_of(writer.write(b"x" * 90_000))
             self.assertRaises(StorageFull, result_of, writer.write(b"y" * 20_000))
             self.assertEqual(os.stat(self.root + "/u/data").st_size, 90_000)

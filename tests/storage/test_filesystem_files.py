@@ -47,7 +47,7 @@ class LeftoverTests(_Case):
         for durable in (True, False):
             await self.driver.put_content("/a/b/c", b"1", durable)
             await self.driver.put_content("/a/b/c", b"2", durable)
-        writer = await self.driver.writer("/u/data")
+        writer = await self.driver.writer("/u/data", create=True)
         await writer.commit("/a/d/e/data")
         await self.driver.move("/a/b/c", "/a/b/f")
         self.assertEqual(tree(self.root), {"a/", "a/b/", "a/b/f", "a/d/", "a/d/e/", "a/d/e/data"})
@@ -82,7 +82,7 @@ class LeftoverTests(_Case):
         before = os.umask(0o027)
         self.addCleanup(os.umask, before)
         await self.driver.put_content("/a/b", b"")
-        await (await self.driver.writer("/c/d")).close()
+        await (await self.driver.writer("/c/d", create=True)).close()
         modes = [stat.S_IMODE(os.stat(self.at(path)).st_mode) for path in ("/a", "/a/b", "/c", "/c/d")]
         self.assertEqual(modes, [0o750, 0o640, 0o750, 0o640])
 
@@ -100,7 +100,7 @@ class OtherThingsTests(_Case):
         await self.driver.put_content("/file", b"kept")
         await self.refused(StorageError, self.driver.put_content("/file/below/deep", b""))
         await self.refused(StorageError, self.driver.put_content("/file/below", b""))
-        await self.refused(StorageError, self.driver.writer("/file/below"))
+        await self.refused(StorageError, self.driver.writer("/file/below", create=True))
         await self.driver.put_content("/other", b"kept, too")
         await self.refused(StorageUnavailable, self.driver.move("/other", "/file/below"))
         self.assertEqual(await self.driver.get_contents(["/file", "/other"]), [b"kept", b"kept, too"])
@@ -109,10 +109,10 @@ class OtherThingsTests(_Case):
     async def test_directory_in_the_way(self) -> None:
         await self.driver.put_content("/folder/file", b"kept")
         await self.refused(StorageUnavailable, self.driver.put_content("/folder", b""))
-        await self.refused(StorageUnavailable, self.driver.writer("/folder"))
+        await self.refused(StorageUnavailable, self.driver.writer("/folder", create=True))
         await self.driver.put_content("/other", b"kept, too")
         await self.refused(StorageUnavailable, self.driver.move("/other", "/folder"))
-        writer = await self.driver.writer("/other", append=True)
+        writer = await self.driver.writer("/other")
         await self.refused(StorageUnavailable, writer.commit("/folder"))
         self.assertEqual(await self.driver.get_contents(["/folder/file", "/other"]), [b"kept", b"kept, too"])
         self.assertEqual(tree(self.root), {"folder/", "folder/file", "other"})
@@ -135,7 +135,7 @@ class OtherThingsTests(_Case):
         await self.driver.put_content("/file", b"1")
         await self.refused(PathNotFound, self.driver.get_content("/link/file"))
         await self.refused(StorageUnavailable, self.driver.put_content("/link/file", b""))
-        await self.refused(StorageUnavailable, self.driver.writer("/link/file"))
+        await self.refused(StorageUnavailable, self.driver.writer("/link/file", create=True))
         await self.refused(StorageUnavailable, self.driver.move("/file", "/link/file"))
         self.assertEqual(await self.driver.get_content("/file"), b"1")
         self.assertEqual(sorted(os.listdir(self.root)), ["file", "link"])
@@ -162,18 +162,18 @@ class GivenUpTests(_Case):
 
     async def test_write_given_up_then_closed(self) -> None:
         """What the thread still writes goes to no other file, though that gets the same descriptor at once."""
-        writer = await self.driver.writer("/file")
+        writer = await self.driver.writer("/file", create=True)
         waiting = Deferred.fromCoroutine(writer.write(b"x" * 20_000_000))
         waiting.cancel()
         await self.refused(CancelledError, waiting)
         await writer.close()
-        others = [await self.driver.writer(f"/other{number}") for number in range(8)]
+        others = [await self.driver.writer(f"/other{number}", create=True) for number in range(8)]
         for other in others:
             await other.close()
             self.assertEqual(other.size, 0)
         size = (await self.driver.stat("/file")).size
         self.assertIn(size, (0, 20_000_000))
-        again = await self.driver.writer("/file", append=True)
+        again = await self.driver.writer("/file")
         self.assertEqual(again.size, size)
         await again.cancel()
 
@@ -192,7 +192,7 @@ class GivenUpTests(_Case):
                 real_close(descriptor)
                 closed.set()
 
-            writer = await self.driver.writer("/file")
+            writer = await self.driver.writer("/file", create=True)
             with mock.patch.multiple(os, pwrite=pwrite, close=close):
                 waiting = Deferred.fromCoroutine(writer.write(b"x" * 100_000))
                 waiting.addErrback(lambda failure: failure.trap(CancelledError))
@@ -202,7 +202,7 @@ class GivenUpTests(_Case):
             self.assertEqual((overlaps, closed.is_set()), ([False], True))
 
     async def test_cancel_while_writing(self) -> None:
-        writer = await self.driver.writer("/file")
+        writer = await self.driver.writer("/file", create=True)
         waiting = Deferred.fromCoroutine(writer.write(b"x" * 20_000_000))
         waiting.addErrback(lambda failure: failure.trap(CancelledError))
         waiting.cancel()
@@ -242,30 +242,30 @@ class LockedTooLateTests(_Case):
 
     async def test_removed(self) -> None:
         with self.meanwhile(lambda: os.unlink(self.at("/a/file"))):
-            await self.refused(PathNotFound, self.driver.writer("/a/file", append=True))
+            await self.refused(PathNotFound, self.driver.writer("/a/file"))
 
     async def test_moved_away(self) -> None:
         with self.meanwhile(lambda: os.rename(self.at("/a/file"), self.at("/a/blob"))):
-            await self.refused(PathNotFound, self.driver.writer("/a/file", append=True))
+            await self.refused(PathNotFound, self.driver.writer("/a/file"))
         self.file("/a/file", b"old")
         with self.meanwhile(lambda: os.rename(self.at("/a/file"), self.at("/a/blob"))):
-            writer = await self.driver.writer("/a/file")
+            writer = await self.driver.writer("/a/file", create=True)
         await writer.write(b"new")
         await writer.commit()
         self.assertEqual(await self.driver.get_contents(["/a/file", "/a/blob"]), [b"new", b"old"])
 
     async def test_replaced(self) -> None:
-        for append, expected in ((True, b"replaced, new"), (False, b", new")):
+        for create in (True, False):
             self.file("/a/other", b"replaced")
             with self.meanwhile(lambda: os.rename(self.at("/a/other"), self.at("/a/file"))):
-                writer = await self.driver.writer("/a/file", append)
+                writer = await self.driver.writer("/a/file", create=create)
             await writer.write(b", new")
             await writer.commit()
-            self.assertEqual(await self.driver.get_content("/a/file"), expected)
+            self.assertEqual(await self.driver.get_content("/a/file"), b"replaced, new")
 
     async def test_pruned(self) -> None:
         with self.meanwhile(lambda: shutil.rmtree(self.at("/a"))):
-            writer = await self.driver.writer("/a/file")
+            writer = await self.driver.writer("/a/file", create=True)
         await writer.write(b"new")
         await writer.commit()
         self.assertEqual(await self.driver.get_content("/a/file"), b"new")
@@ -275,13 +275,13 @@ class DescriptorTests(_Case):
     async def test_none_stays_open(self) -> None:
         await self.driver.put_content("/a/b", b"x" * 3_000_000)
         before = os.listdir("/proc/self/fd")
-        writer = await self.driver.writer("/a/c")
-        for append in (True, False):
-            await self.refused(WriterBusy, self.driver.writer("/a/c", append))
+        writer = await self.driver.writer("/a/c", create=True)
+        for create in (True, False):
+            await self.refused(WriterBusy, self.driver.writer("/a/c", create=create))
         await self.refused(WriterBusy, self.driver.move("/a/c", "/d"))
         await writer.cancel()
-        await self.refused(PathNotFound, self.driver.writer("/a/c", append=True))
-        await self.refused(StorageError, self.driver.writer("/a"))
+        await self.refused(PathNotFound, self.driver.writer("/a/c"))
+        await self.refused(StorageError, self.driver.writer("/a", create=True))
         await self.refused(PathNotFound, self.driver.get_content("/a"))
         await self.driver.move("/a/b", "/e/f")
         stream = self.driver.read("/e/f")

@@ -56,7 +56,7 @@ class RaceTests(_Case):
         def upload(name: str) -> Callable[[], None]:
             def run() -> None:
                 for number in range(ROUNDS):
-                    writer = result_of(self.driver.writer(f"/a/u/{name}"))
+                    writer = result_of(self.driver.writer(f"/a/u/{name}", create=True))
                     result_of(writer.write(b"%d" % number))
                     result_of(writer.commit(f"/a/b/c/{name}"))
                     self.assertEqual(self.get(f"/a/b/c/{name}"), b"%d" % number)
@@ -105,15 +105,15 @@ class RaceTests(_Case):
 
 class LockTests(_Case):
     def test_between_processes(self) -> None:
-        writer = result_of(self.driver.writer("/a/file"))
+        writer = result_of(self.driver.writer("/a/file", create=True))
 
         def refused() -> None:
-            for append in (True, False):
-                self.assertRaises(WriterBusy, result_of, self.driver.writer("/a/file", append))
+            for create in (True, False):
+                self.assertRaises(WriterBusy, result_of, self.driver.writer("/a/file", create=create))
             self.assertRaises(WriterBusy, result_of, self.driver.move("/a/file", "/b"))
 
         def granted() -> None:
-            result_of(result_of(self.driver.writer("/a/file", append=True)).close())
+            result_of(result_of(self.driver.writer("/a/file")).close())
 
         self.race(refused)
         result_of(writer.close())
@@ -125,7 +125,7 @@ class LockTests(_Case):
         self.addCleanup(os.close, ready)
 
         def hold() -> None:
-            writer = result_of(self.driver.writer("/a/file"))
+            writer = result_of(self.driver.writer("/a/file", create=True))
             result_of(writer.write(b"half"))
             os.write(tell, b"!")
             signal.pause()
@@ -133,10 +133,10 @@ class LockTests(_Case):
         child = fork(hold)
         os.close(tell)
         self.assertEqual(os.read(ready, 1), b"!")
-        self.assertRaises(WriterBusy, result_of, self.driver.writer("/a/file", append=True))
+        self.assertRaises(WriterBusy, result_of, self.driver.writer("/a/file"))
         os.kill(child, signal.SIGKILL)
         self.assertEqual(ended(child), -signal.SIGKILL)
-        writer = result_of(self.driver.writer("/a/file", append=True))
+        writer = result_of(self.driver.writer("/a/file"))
         result_of(writer.write(b" done"))
         result_of(writer.commit())
         self.assertEqual(self.get("/a/file"), b"half done")
@@ -149,7 +149,7 @@ class LockTests(_Case):
             done = 0
             while done < 40:
                 try:
-                    writer = result_of(self.driver.writer("/a/file", append=True))
+                    writer = result_of(self.driver.writer("/a/file"))
                 except WriterBusy:
                     continue
                 result_of(writer.write(b"x" * 10))

@@ -44,9 +44,9 @@ class Hasty(MemoryDriver):
 class Shared(MemoryDriver):
     """Two writers at once."""
 
-    async def writer(self, path, append=False):
+    async def writer(self, path, *args, **kwargs):
         self._writing.clear()
-        return await super().writer(path, append)
+        return await super().writer(path, *args, **kwargs)
 
 
 class Unordered(MemoryDriver):

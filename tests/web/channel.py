@@ -17,8 +17,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
+from dregistry.web._channel import StreamingChannel
 from dregistry.web._connections import Connections
-from dregistry.web._streaming import StreamingChannel, StreamingRequest
+from dregistry.web._streaming import StreamingRequest
 
 
 @implementer(IPushProducer)
@@ -41,6 +42,9 @@ class HandlerSite(Site):
         super().__init__(_HandlerResource(handler), requestFactory=StreamingRequest, reactor=clock, timeout=60)
         self.connections = Connections(clock)
         self.logged: list[Any] = []
+
+    def head(self) -> bytes:
+        return b""
 
     def log(self, request: Any) -> None:
         self.logged.append(request)

@@ -11,7 +11,7 @@ from dregistry.web._accept import accepts, names
 class AcceptsTests(SynchronousTestCase):
     def test_everything(self) -> None:
         for headers in ([], [""], [" ", ","], ["*/*"], ["application/*"], ["text/html", "*/*;q=0.1"]):
-            self.assertTrue(accepts(headers, OCI_MANIFEST), headers)
+            self.assertTrue(accepts(tuple(headers), OCI_MANIFEST), headers)
 
     def test_listed(self) -> None:
         for headers in (
@@ -23,15 +23,15 @@ class AcceptsTests(SynchronousTestCase):
             [f" {OCI_MANIFEST.upper()} ; charset=utf-8 ;q=1"],
             [f"{OCI_MANIFEST};q=junk"],
         ):
-            self.assertTrue(accepts(headers, OCI_MANIFEST), headers)
+            self.assertTrue(accepts(tuple(headers), OCI_MANIFEST), headers)
 
     def test_not_listed(self) -> None:
         for headers in ([DOCKER_MANIFEST], ["text/*"], ["application"], [f"{OCI_MANIFEST}x"], ["*"], ["application/"]):
-            self.assertFalse(accepts(headers, OCI_MANIFEST), headers)
+            self.assertFalse(accepts(tuple(headers), OCI_MANIFEST), headers)
 
     def test_ruled_out(self) -> None:
         for zero in ("q=0", "Q=0", "q=0.0", "q=0.000", " q = 0 ", "a=b;q=0", "q=0."):
-            self.assertFalse(accepts([f"{OCI_MANIFEST};{zero}"], OCI_MANIFEST), zero)
+            self.assertFalse(accepts((f"{OCI_MANIFEST};{zero}",), OCI_MANIFEST), zero)
 
     def test_most_specific_counts(self) -> None:
         for headers, expected in (
@@ -42,7 +42,7 @@ class AcceptsTests(SynchronousTestCase):
             (["*/*;q=0", "application/*"], True),
             ([f"application/*;q=0, {OCI_MANIFEST}"], True),
         ):
-            self.assertEqual(accepts(headers, OCI_MANIFEST), expected, headers)
+            self.assertEqual(accepts(tuple(headers), OCI_MANIFEST), expected, headers)
 
 
 class NamesTests(SynchronousTestCase):

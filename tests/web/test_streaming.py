@@ -14,7 +14,8 @@ from twisted.web import http
 
 from dregistry.errors import BadRequest, ClientDisconnected
 from dregistry.web._body import DRAIN_LIMIT, HIGH_WATER, SpooledBody, request_body
-from dregistry.web._streaming import LINGER, StreamingChannel, StreamingRequest
+from dregistry.web._channel import StreamingChannel
+from dregistry.web._streaming import LINGER, StreamingRequest
 
 from .channel import Connection
 
