@@ -10,18 +10,15 @@ from typing import Any
 from attrs import frozen
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
-from zope.interface.verify import verifyObject
 
-from . import __version__
 from ._threads import PooledThreads
 from .backends import StorageChoice
 from .config import Configuration
 from .registry import Core, Registry, Settings
 from .registry.validation import ManifestPolicy
-from .storage import DriverContext, IStorageDriver
+from .storage import DriverContext
 from .web import AccessLog, Api, Links, RegistrySite
 
-_log = Logger()
 _access_log = Logger("access")
 
 
@@ -48,16 +45,18 @@ class Server:
 
 
 def build_server(config: Configuration, storage: StorageChoice, reactor: Any) -> Server:
-    """Put it together; nothing runs yet."""
+    """
+    Put it together; nothing runs yet.
+
+    :raise ConfigError: if a backend cannot be built.
+    """
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     threads = PooledThreads(reactor, pool)
-    driver = storage.factory.build(storage.options, DriverContext(reactor, threads))
-    verifyObject(IStorageDriver, driver)
+    driver = storage.build_driver(DriverContext(reactor, threads))
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     registry = Registry(Core(driver, threads, _settings(config)))
-    _log.info("dregistry {version}: storage {driver}", version=__version__, driver=driver.name)
     return Server(RegistrySite(_api(config, registry), reactor, access_log), pool, config.http.draintimeout)
 
 
@@ -71,7 +70,9 @@ def _settings(config: Configuration) -> Settings:
             rules.manifests.indexes.platforms,
             frozenset((each.architecture, each.os) for each in rules.manifests.indexes.platformlist),
         )
-    return Settings(config.storage.delete.enabled, config.limits.manifestbytes, policy)
+    return Settings(
+        config.storage.delete.enabled, config.limits.manifestbytes, policy, not config.storage.redirect.disable
+    )
 
 
 def _api(config: Configuration, registry: Registry) -> Api:

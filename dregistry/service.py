@@ -18,8 +18,8 @@ from twisted.python.usage import UsageError
 
 from . import __version__
 from ._tls import without_tls
-from .backends import StorageChoice, choose_storage
-from .config import ConfigError, Configuration, load_file
+from .backends import StorageChoice, Warn, choose_storage, describe_enabled
+from .config import ConfigError, Configuration, Problem, load_file
 from .listen import listening_sockets
 from .workers import Supervisor, worker_count
 
@@ -57,24 +57,31 @@ def makeService(options: Options) -> IService:
     try:
         config, storage = load(path)
         count = worker_count(config, storage.factory.shared, path)
+        enabled = describe_enabled([storage, *storage.middleware])
+        _log.info("dregistry {version}: {enabled}", version=__version__, enabled=enabled)
+        if count == 1:
+            return RegistryService(config, storage, reactor)
     except ConfigError as error:
         sys.exit(str(error))
-    if count == 1:
-        return RegistryService(config, storage, reactor)
     twistd: Any = options.parent or {}
     return Supervisor(path, config, count, reactor, bool(twistd.get("nodaemon")))
 
 
-def load(path: str) -> tuple[Configuration, StorageChoice]:
-    """
-    The configuration of a file and of the environment; warnings are logged.
+def log_warning(warning: Problem) -> None:
+    _log.warn("{path}: {message}", path=warning.path, message=warning.message)
 
+
+def load(path: str, warn: Warn = log_warning) -> tuple[Configuration, StorageChoice]:
+    """
+    The configuration of a file and of the environment.
+
+    :param warn: is told what does not stop the start.
     :raise ConfigError:
     """
     loaded = load_file(path, os.environ)
     for warning in loaded.warnings:
-        _log.warn("{path}: {message}", path=warning.path, message=warning.message)
-    return loaded.config, choose_storage(loaded.config, path)
+        warn(warning)
+    return loaded.config, choose_storage(loaded.config, path, warn)
 
 
 class RegistryService(Service):

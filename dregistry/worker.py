@@ -54,13 +54,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    try:
-        config, storage = load(sys.argv[1])
-    except ConfigError as error:
-        sys.exit(str(error))
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
-    service = RegistryService(config, storage, reactor, listening)
+    try:
+        service = RegistryService(*load(sys.argv[1]), reactor, listening)
+    except ConfigError as error:
+        sys.exit(str(error))
 
     def serve() -> None:
         service.startService()
