@@ -6,6 +6,7 @@
     read.
 """
 
+from dregistry.config._describe import Option, describe_options
 from dregistry.config._duration import Seconds, format_duration, parse_duration
 from dregistry.config._load import Loaded, load, load_file
 from dregistry.config._model import (
@@ -71,6 +72,7 @@ __all__ = [
     "Middleware",
     "Middlewares",
     "Notifications",
+    "Option",
     "Platform",
     "Policy",
     "Problem",
@@ -88,6 +90,7 @@ __all__ = [
     "UploadPurging",
     "Urls",
     "Validation",
+    "describe_options",
     "format_duration",
     "load",
     "load_file",
