@@ -14,20 +14,17 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
-from zope.interface.verify import verifyObject
 
-from . import __version__
 from ._memory import settle
 from ._threads import PooledThreads
-from .backends import Choice
+from .backends import Setup
 from .config import Configuration
 from .listen import listening_sockets
 from .registry import Core, Registry, Settings
 from .registry.validation import ManifestPolicy
-from .storage import DriverContext, IStorageDriver
+from .storage import DriverContext
 from .web import AccessLog, Api, Links, RegistrySite
 
-_log = Logger()
 _access_log = Logger("access")
 
 
@@ -52,18 +49,20 @@ class Server:
         self._pool.stop()
 
 
-def build_server(choice: Choice, reactor: Any) -> Server:
-    """Put it together; nothing runs yet."""
-    config, storage = choice.config, choice.storage
+def build_server(setup: Setup, reactor: Any) -> Server:
+    """
+    Put it together; nothing runs yet.
+
+    :raise ConfigError: if a backend cannot be built.
+    """
+    config, storage = setup.config, setup.storage
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     threads = PooledThreads(reactor, pool)
-    driver = storage.factory.build(storage.options, DriverContext(reactor, threads))
-    verifyObject(IStorageDriver, driver)
+    driver = storage.build_driver(DriverContext(reactor, threads))
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     registry = Registry(Core(driver, threads, _settings(config)))
-    _log.info("dregistry {version}: storage {driver}", version=__version__, driver=driver.name)
     return Server(RegistrySite(_api(config, registry), reactor, access_log), pool, config.http.draintimeout)
 
 
@@ -77,7 +76,9 @@ def _settings(config: Configuration) -> Settings:
             rules.manifests.indexes.platforms,
             frozenset((each.architecture, each.os) for each in rules.manifests.indexes.platformlist),
         )
-    return Settings(config.storage.delete.enabled, config.limits.manifestbytes, policy)
+    return Settings(
+        config.storage.delete.enabled, config.limits.manifestbytes, policy, not config.storage.redirect.disable
+    )
 
 
 def _api(config: Configuration, registry: Registry) -> Api:
@@ -105,12 +106,12 @@ class RegistryService(Service):
     :param listening: the socket to serve; None to make one as the configuration says.
     """
 
-    def __init__(self, choice: Choice, reactor: Any, listening: socket.socket | None = None) -> None:
-        self._http = choice.config.http
+    def __init__(self, setup: Setup, reactor: Any, listening: socket.socket | None = None) -> None:
+        self._http = setup.config.http
         self._reactor = reactor
         self._listening = listening
         self._port: IListeningPort | None = None
-        self._server = build_server(choice, reactor)
+        self._server = build_server(setup, reactor)
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""

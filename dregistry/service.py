@@ -9,14 +9,17 @@ import sys
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
 from ._tls import without_tls
-from .backends import choose
+from .backends import read_setup
 from .config import ConfigError
 from .workers import Supervisor, worker_count
+
+_log = Logger()
 
 
 class Options(UsageOptions):
@@ -48,13 +51,14 @@ def makeService(options: Options) -> IService:
 
     path = os.path.abspath(options["config"])
     try:
-        choice = choose(path)
-        count = worker_count(choice, path)
+        setup = read_setup(path)
+        count = worker_count(setup, path)
+        _log.info("dregistry {version}: {enabled}", version=__version__, enabled=setup.describe_enabled())
+        if count == 1:
+            with without_tls():
+                from .server import RegistryService
+            return RegistryService(setup, reactor)
     except ConfigError as error:
         sys.exit(str(error))
-    if count == 1:
-        with without_tls():
-            from .server import RegistryService
-        return RegistryService(choice, reactor)
     twistd: Any = options.parent or {}
-    return Supervisor(path, choice, count, reactor, bool(twistd.get("nodaemon")))
+    return Supervisor(path, setup, count, reactor, bool(twistd.get("nodaemon")))

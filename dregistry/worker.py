@@ -1,6 +1,6 @@
 """
 One of several processes that serve an address: ``python -m dregistry.worker``, started by :mod:`dregistry.workers`
-only. Its standard input begins with a :class:`dregistry.backends.Choice`, pickled, after its length in eight bytes.
+only. Its standard input begins with a :class:`dregistry.backends.Setup`, pickled, after its length in eight bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
 from ._tls import without_tls
-from .backends import Choice
+from .backends import Setup
+from .config import ConfigError
 from .workers import LISTENING, READY
 
 _PR_SET_PDEATHSIG = 1
@@ -45,10 +46,10 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _choice() -> Choice:
+def _setup() -> Setup:
     with open(0, "rb", buffering=0, closefd=False) as stream:
         length = int.from_bytes(_exactly(stream, 8), "big")
-        found: Choice = pickle.loads(_exactly(stream, length))  # noqa: S301  from the process that started this one
+        found: Setup = pickle.loads(_exactly(stream, length))  # noqa: S301  from the process that started this one
     return found
 
 
@@ -73,10 +74,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
 
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    choice = _choice()
+    setup = _setup()
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
-    service = RegistryService(choice, reactor, listening)
+    try:
+        service = RegistryService(setup, reactor, listening)
+    except ConfigError as error:
+        sys.exit(str(error))
 
     def serve() -> None:
         service.startService()

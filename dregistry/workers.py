@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._memory import settle
-from .backends import Choice, choose
+from .backends import Setup, read_setup
 from .config import ConfigError, Problem
 from .listen import listening_sockets
 
@@ -44,16 +44,16 @@ _GRACE = 35.0
 _log = Logger()
 
 
-def worker_count(choice: Choice, source: str) -> int:
+def worker_count(setup: Setup, source: str) -> int:
     """
     How many processes are to serve.
 
     :raise ConfigError: if several are asked for, and the storage is of one process.
     """
-    asked = choice.config.http.workers
-    shared = choice.storage.factory.shared
+    asked = setup.config.http.workers
+    shared = setup.storage.factory.shared
     if not shared and asked not in (None, 1):
-        name = choice.config.storage.driver
+        name = setup.config.storage.driver
         problem = Problem("http.workers", f"storage {name} is of one process only: set it to 1")
         raise ConfigError([problem], source=source)
     return asked or (len(os.sched_getaffinity(0)) if shared else 1)
@@ -65,10 +65,10 @@ class Supervisor(Service):
     :param inherit_output: whether workers write to this process's output; else what they write is logged here.
     """
 
-    def __init__(self, path: str, choice: Choice, count: int, reactor: Any, inherit_output: bool) -> None:
+    def __init__(self, path: str, setup: Setup, count: int, reactor: Any, inherit_output: bool) -> None:
         self._path = path
-        self._http = choice.config.http
-        self._choice = pickle.dumps(choice)
+        self._http = setup.config.http
+        self._setup = pickle.dumps(setup)
         self._count = count
         self._reactor = reactor
         self._inherit_output = inherit_output
@@ -96,10 +96,12 @@ class Supervisor(Service):
         configuration that has faults nothing changes.
         """
         try:
-            self._choice = pickle.dumps(choose(self._path))
+            setup = read_setup(self._path)
         except ConfigError as error:
             _log.error("not reloaded: {error}", error=error)
             return
+        _log.info("reloaded: {enabled}", enabled=setup.describe_enabled())
+        self._setup = pickle.dumps(setup)
         for slot in self._slots:
             slot.replace()
 
@@ -112,7 +114,7 @@ class Supervisor(Service):
 
     def spawn(self, worker: _Worker, listening: socket.socket) -> None:
         """Start the process of a worker."""
-        worker.choice = self._choice
+        worker.setup = self._setup
         output: int | str
         output = 1 if self._inherit_output else "r"
         self._reactor.spawnProcess(
@@ -208,12 +210,12 @@ class _Worker(ProcessProtocol):
         self.started = slot.supervisor.seconds()
         self.is_ready = False
         self.told_to_end = False
-        self.choice = b""
+        self.setup = b""
         self._slot = slot
 
     def connectionMade(self) -> None:
         assert self.transport is not None
-        self.transport.write(len(self.choice).to_bytes(8, "big") + self.choice)
+        self.transport.write(len(self.setup).to_bytes(8, "big") + self.setup)
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         if childFD == READY:

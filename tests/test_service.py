@@ -18,6 +18,7 @@ from dregistry.service import Options, makeService
 from dregistry.workers import Supervisor
 
 from .config._loading import LoadingTestCase
+from .plugin_folder import PluginFolder
 from .storage.support import temporary_directory
 
 GOOD = "version: 0.1\nstorage: inmemory\nhttp: {addr: 'localhost:0'}\n"
@@ -144,9 +145,34 @@ class MakeServiceTests(ServiceCase):
         self.patch_environ("REGISTRY_LOG_LEVEL", "loud")
         self.assertIn("REGISTRY_LOG_LEVEL", self.report(GOOD))
 
-    def test_driver_is_logged(self) -> None:
-        makeService(self.options(GOOD))
-        self.assertIn("inmemory", [event.get("driver") for event in self.events])
+    def test_what_is_enabled_is_logged(self) -> None:
+        """In one line, for one process as for several."""
+        middleware = (
+            "middleware: {storage: [{name: redirect, options: {baseurl: 'http://a'}}, {name: x, disabled: on}]}\n"
+        )
+        root = temporary_directory(self)
+        several = GOOD.replace("inmemory", f"{{filesystem: {{rootdirectory: {root}}}}}").replace("0'", "0', workers: 2")
+        for text, driver in ((GOOD, "inmemory"), (several, "filesystem")):
+            self.events.clear()
+            makeService(self.options(text + middleware))
+            [line] = [event["enabled"] for event in self.events if "enabled" in event]
+            package = f"(dregistry {__version__})"
+            self.assertEqual(line, f"storage driver {driver} {package}, storage middleware redirect {package}")
+
+    def test_middleware(self) -> None:
+        """It is in the report of all faults; what only building it shows is reported, too."""
+        report = self.report(GOOD + "middleware: {storage: [{name: redirct}, {name: redirect}]}\n")
+        self.assertIn(
+            "  middleware.storage[0]: no storage middleware is named 'redirct'; found: redirect, rewrite", report
+        )
+        self.assertIn("  middleware.storage[1].options.baseurl: missing", report)
+
+    def test_driver_that_cannot_be_built(self) -> None:
+        folder = PluginFolder(self)
+        refusing = "def build(self, options, context): raise ValueError('the moon is wrong')\nFactory.build = build"
+        folder.driver("dregistry_test_moody", "moody", more=refusing)
+        report = self.report(GOOD.replace("inmemory", "moody").replace("0'", "0', workers: 1"))
+        self.assertIn("  storage.moody: the storage driver 'moody' cannot be used: ValueError: the moon", report)
 
     def test_address(self) -> None:
         for addr in ("nonsense", "no-such-host.invalid:0", "192.0.2.1:0"):
@@ -165,10 +191,14 @@ class SettingsTests(LoadingTestCase):
             " indexes: {platforms: list, platformlist: [{architecture: x, os: y}]}}}\n"
         )
         found = _settings(config)
-        self.assertEqual((found.delete_enabled, found.manifest_limit), (True, 7))
+        self.assertEqual((found.delete_enabled, found.manifest_limit, found.redirect), (True, 7, True))
         policy = found.policy
         self.assertEqual([each.pattern for each in policy.allow + policy.deny], ["a", "b"])
         self.assertEqual((policy.index_platforms, policy.platforms), ("list", frozenset({("x", "y")})))
+
+    def test_redirects(self) -> None:
+        text = "version: 0.1\nstorage: {inmemory: , redirect: {disable: true}}\n"
+        self.assertFalse(_settings(self.config(text)).redirect)
 
     def test_domain_without_validation(self) -> None:
         text = "version: 0.1\nstorage: inmemory\nvalidation: {disabled: true, manifests: {urls: {allow: [a]}}}\n"

@@ -32,6 +32,7 @@ from dregistry.config._model_services import (
     Endpoint,
     Health,
     Middleware,
+    Middlewares,
     Notifications,
     Policy,
     Proxy,
@@ -51,12 +52,15 @@ from dregistry.config._model_storage import (
 from dregistry.config._problem import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from dregistry.config._describe import Option, describe_options
     from dregistry.config._load import Loaded, load, load_file
     from dregistry.config._options import read_options
     from dregistry.config._render import render
 
 _READING = {
     "Loaded": "_load",
+    "Option": "_describe",
+    "describe_options": "_describe",
     "load": "_load",
     "load_file": "_load",
     "read_options": "_options",
@@ -83,7 +87,9 @@ __all__ = [
     "Maintenance",
     "Manifests",
     "Middleware",
+    "Middlewares",
     "Notifications",
+    "Option",
     "Platform",
     "Policy",
     "Problem",
@@ -101,6 +107,7 @@ __all__ = [
     "UploadPurging",
     "Urls",
     "Validation",
+    "describe_options",
     "format_duration",
     "load",
     "load_file",

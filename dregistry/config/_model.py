@@ -15,7 +15,7 @@ from dregistry.config._model_services import (
     Auth,
     Compatibility,
     Health,
-    Middleware,
+    Middlewares,
     Notifications,
     Policy,
     Proxy,
@@ -179,7 +179,6 @@ class Configuration:
 
     :ivar version: of the file's format, always ``0.1``.
     :ivar loglevel: the old name of ``log.level``; None once loaded.
-    :ivar middleware: wrappers by what they wrap: ``registry``, ``repository`` or ``storage``.
     """
 
     version: str = field(default="0.1", metadata=about(fixed=True))
@@ -187,7 +186,7 @@ class Configuration:
     loglevel: Level | None = None
     storage: Storage = Factory(Storage)
     auth: Auth = Factory(Auth)
-    middleware: dict[str, tuple[Middleware, ...]] = Factory(dict)
+    middleware: Middlewares = Factory(Middlewares)
     reporting: Reporting = Factory(Reporting)
     http: Http = Factory(Http)
     notifications: Notifications = Factory(Notifications)

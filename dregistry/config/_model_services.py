@@ -209,6 +209,15 @@ class Middleware:
 
 
 @frozen
+class Middlewares:
+    """``middleware``: wrappers by what they wrap, the innermost first."""
+
+    registry: tuple[Middleware, ...] = ()
+    repository: tuple[Middleware, ...] = ()
+    storage: tuple[Middleware, ...] = ()
+
+
+@frozen
 class Bugsnag:
     """``reporting.bugsnag``."""
 

@@ -19,7 +19,8 @@ def read_options(
 ) -> tuple[T, tuple[Problem, ...]]:
     """Read ``parameters`` as the configuration itself is read.
 
-    :param options: an attrs class whose attributes are strings, numbers, booleans, times, or classes like it.
+    :param options: an attrs class whose attributes are strings, numbers, booleans, times, or classes like it. A
+        validator raises ValueError with a sentence.
     :param path: of the section, for the report.
     :param source: the name of the file, for the report.
     :return: the options, and warnings of keys that they do not have.
@@ -32,5 +33,7 @@ def read_options(
     try:
         return structure(tree, options), warnings
     except Faults as error:
-        problems = [Problem(f"{path}.{format_path(place)}", message) for place, message in error.items]
+        problems = [
+            Problem(f"{path}.{format_path(place)}" if place else path, message) for place, message in error.items
+        ]
         raise ConfigError(problems, source=source) from None

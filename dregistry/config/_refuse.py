@@ -66,6 +66,7 @@ def _refusal(what: str, why: str) -> str:
 
 _TLS = _refusal("TLS is", "it would be unsafe: everything would travel in clear text")
 _CLIENT_CAS = _refusal("client certificates are", "them would be unsafe: anybody could connect")
+_MIDDLEWARE = _refusal("middleware of this kind is", "it would be different: what it adds or guards would be missing")
 _PROXY = _refusal("a pull-through cache is", "it would be different: nothing would come from the upstream")
 
 REFUSED = (
@@ -85,11 +86,8 @@ REFUSED = (
         _true,
         _refusal("HTTP/2 without TLS is", "it would be different: clients that speak only h2c would fail"),
     ),
-    Rule(
-        "middleware.*.*",
-        _active,
-        _refusal("middleware is", "it would be different: what it adds or guards would be missing"),
-    ),
+    Rule("middleware.registry.*", _active, _MIDDLEWARE),
+    Rule("middleware.repository.*", _active, _MIDDLEWARE),
 )
 """Sections that change what is served or to whom: a file that uses one is not started."""
 

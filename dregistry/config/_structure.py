@@ -34,7 +34,7 @@ def structure(tree: dict[str, Tree], model: type[T]) -> T:
 
     :param model: an attrs class made of strings, numbers, booleans, :data:`Seconds`, choices (``Literal``),
         expressions (``re.Pattern``), tuples and mappings of these, and classes like itself; its annotations
-        must be resolved.
+        must be resolved. A validator of its own raises ValueError.
     :raises Faults: with every value that does not fit.
     """
     try:
@@ -52,8 +52,10 @@ def _flatten(error: Exception, path: Path) -> Iterator[tuple[Path, str]]:
         names = {key.attribute: key.name for key in keys_of(error.cl).values()}
         for inner, note in noted:
             yield from _flatten(inner, (*path, names.get(note.name, note.name)))
-        if others:
-            raise error
+        for inner in others:
+            if not isinstance(inner, ValueError):
+                raise error
+            yield path, str(inner.args[0] if inner.args else inner)  # attrs' validators add what they looked at
     elif isinstance(error, KeyError):
         yield path, "missing, and it has no default"
     else:

@@ -50,4 +50,4 @@ def _hint(name: str, known: list[str]) -> str:
     near = nearest(name, known)
     if near is not None:
         return f"; did you mean {near}?"
-    return f"; known here: {', '.join(known)}" if len(known) <= _FEW else ""
+    return f"; known here: {', '.join(known)}" if 0 < len(known) <= _FEW else ""

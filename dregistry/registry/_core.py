@@ -5,13 +5,14 @@ What all parts of the domain share: the driver, threads, settings and listeners 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import field, frozen
 from twisted.logger import Logger
 
 from ..digest import Digest
 from ..errors import DigestInvalid, Unsupported
-from ..storage import IStorageDriver, PathNotFound, Threads
+from ..storage import IRedirecting, IStorageDriver, PathNotFound, Threads
 from ._contents import ContentCache
 from ._hashes import HashCache
 from ._locks import Locks
@@ -26,16 +27,22 @@ class Settings:
     """
     :ivar delete_enabled: whether manifests, tags and blobs may be deleted.
     :ivar manifest_limit: the largest manifest, in bytes.
+    :ivar redirect: whether clients may be sent elsewhere for blobs.
     """
 
     delete_enabled: bool = False
     manifest_limit: int = 4 << 20
     policy: ManifestPolicy = field(factory=ManifestPolicy)
+    redirect: bool = True
 
 
 @frozen(eq=False)
 class Core:
-    """One registry's collaborators; every process that serves its storage has its own."""
+    """
+    One registry's collaborators; every process that serves its storage has its own.
+
+    :ivar redirecting: the driver, if clients can and may be sent elsewhere for blobs.
+    """
 
     driver: IStorageDriver
     threads: Threads
@@ -44,6 +51,12 @@ class Core:
     hashes: HashCache = field(factory=HashCache)
     locks: Locks = field(factory=Locks)
     contents: ContentCache = field(factory=ContentCache)
+    redirecting: IRedirecting | None = field(init=False)
+
+    @redirecting.default
+    def _redirecting(self) -> IRedirecting | None:
+        driver: Any = self.driver
+        return driver if self.settings.redirect and IRedirecting.providedBy(driver) else None
 
     def require_delete(self) -> None:
         """:raise Unsupported: if the configuration does not allow deletion."""

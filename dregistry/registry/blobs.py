@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import BinaryIO
 
-from attrs import define
+from attrs import define, field, frozen
 
 from ..digest import Digest
 from ..errors import BlobUnknown
@@ -60,6 +60,14 @@ async def _one_chunk(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+@frozen
+class Redirection:
+    """:ivar url: where a client can read the blob without the registry. Whoever has it can."""
+
+    size: int
+    url: str = field(repr=False)
+
+
 class Blobs:
     def __init__(self, core: Core, name: str, origin: OriginSource) -> None:
         self._core = core
@@ -104,6 +112,26 @@ class Blobs:
         except PathNotFound:
             self._core.contents.drop(self._name, digest)
             raise BlobUnknown(str(digest)) from None
+
+    @guarded
+    async def redirection(self, digest: Digest, method: str, client: str) -> Redirection | None:
+        """
+        Where else a client can read a blob of this repository; None if it must be read here.
+
+        :param method: ``GET`` or ``HEAD``.
+        :param client: its IP address; empty if it has none.
+        :raise BlobUnknown: if the repository has no such blob.
+        """
+        redirecting = self._core.redirecting
+        if redirecting is None:
+            return None
+        path = await self._path(digest)
+        try:
+            size = (await self._core.driver.stat(path)).size
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
+        url = await redirecting.redirect_url(path, method, client)
+        return None if url is None else Redirection(size, url)
 
     async def pulled(self, digest: Digest, size: int) -> None:
         """Tell the listeners that a client asked for a blob."""

@@ -17,10 +17,15 @@ from .uploads import Uploads
 
 
 class Registry:
-    """All repositories of one storage."""
+    """
+    All repositories of one storage.
+
+    :ivar redirects: whether clients may be sent elsewhere for blobs (:meth:`Blobs.redirection`).
+    """
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.redirects = core.redirecting is not None
 
     def repository(self, name: str, origin: OriginSource) -> Repository:
         """

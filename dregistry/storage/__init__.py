@@ -1,4 +1,4 @@
-"""Storage drivers and the contract between them and the registry."""
+"""Storage drivers, the middleware before them, and the contract between them and the registry."""
 
 from ._abilities import IDirectorySearch, ILocalFiles, ILock, ILocking
 from ._interfaces import (
@@ -17,6 +17,8 @@ from ._interfaces import (
     Threads,
     WriterBusy,
 )
+from ._redirecting import IRedirecting
+from .middleware import IStorageMiddleware, IStorageMiddlewareFactory, StorageMiddleware
 
 __all__ = [
     "API_VERSION",
@@ -26,14 +28,18 @@ __all__ = [
     "ILocalFiles",
     "ILock",
     "ILocking",
+    "IRedirecting",
     "IStorageDriver",
     "IStorageDriverFactory",
+    "IStorageMiddleware",
+    "IStorageMiddlewareFactory",
     "IWriter",
     "InvalidOffset",
     "InvalidPath",
     "PathNotFound",
     "StorageError",
     "StorageFull",
+    "StorageMiddleware",
     "StorageUnavailable",
     "Threads",
     "WriterBusy",

@@ -4,6 +4,14 @@ For the tests of dregistry, of its plugins, and of programs that use a registry.
 
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
+from ._storage_redirecting import RedirectingSuite
 from ._threads import InlineThreads
 
-__all__ = ["DirectorySearchSuite", "InlineThreads", "LocalFilesSuite", "LockingSuite", "StorageDriverSuite"]
+__all__ = [
+    "DirectorySearchSuite",
+    "InlineThreads",
+    "LocalFilesSuite",
+    "LockingSuite",
+    "RedirectingSuite",
+    "StorageDriverSuite",
+]

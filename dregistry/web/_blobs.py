@@ -14,6 +14,8 @@ from ._transport import plain_tcp
 
 
 async def head(call: Call, digest: str) -> bytes:
+    if call.api.registry.redirects and await _redirected(call, Digest.parse(digest)):
+        return call.empty(307)
     blobs = call.repository.blobs
     blob = await blobs.stat(Digest.parse(digest))
     await blobs.pulled(blob.digest, blob.size)
@@ -24,6 +26,8 @@ async def head(call: Call, digest: str) -> bytes:
 
 
 async def get(call: Call, digest: str) -> bytes | None:
+    if call.api.registry.redirects and await _redirected(call, Digest.parse(digest)):
+        return call.empty(307)
     blobs = call.repository.blobs
     blob = await blobs.open(Digest.parse(digest))
     try:
@@ -40,6 +44,23 @@ async def get(call: Call, digest: str) -> bytes | None:
 async def delete(call: Call, digest: str) -> bytes:
     await call.repository.blobs.delete(Digest.parse(digest))
     return call.empty(202)
+
+
+async def _redirected(call: Call, digest: Digest) -> bool:
+    """
+    Whether the client is sent elsewhere; then the headers of that answer are set.
+
+    Preconditions and ranges are for whoever gives the content (RFC 9110, section 13.2.1). The answer must not be kept:
+    the URL may be good for minutes only.
+    """
+    client = getattr(call.request.getClientAddress(), "host", "")
+    found = await call.repository.blobs.redirection(digest, call.request.method.decode("ascii"), client)
+    if found is None:
+        return False
+    await call.repository.blobs.pulled(digest, found.size)
+    call.set_header(b"docker-content-digest", str(digest))
+    call.set_header(b"location", found.url)
+    return True
 
 
 def _proceeds(call: Call, digest: Digest) -> bool:

@@ -133,7 +133,7 @@ class MapTests(LoadingTestCase):
             "REGISTRY_MIDDLEWARE_STORAGE_0_DISABLED": "true",
             "REGISTRY_MIDDLEWARE_STORAGE_0_OPTIONS_A": "1",
         }
-        (middleware,) = self.config(MINIMAL, environ).middleware["storage"]
+        (middleware,) = self.config(MINIMAL, environ).middleware.storage
         self.assertEqual((middleware.disabled, middleware.options), (True, {"a": 1}))
 
 

@@ -324,7 +324,7 @@ class UnknownKeyTests(LoadingTestCase):
         self.assertEqual(self.warnings(MINIMAL + "qqqq: 1")["qqqq"], "unknown key, ignored")
 
     def test_free_keys(self) -> None:
-        text = "version: 0.1\nstorage: {s3: {a: 1}}\nlog: {fields: {a: b}}\nmiddleware: {a: [{disabled: true}]}"
+        text = "version: 0.1\nstorage: {s3: {a: 1}}\nlog: {fields: {a: b}}\nmiddleware: {storage: [{options: {a: 1}}]}"
         self.assertEqual(self.warnings(text), {})
 
     def test_bound(self) -> None:

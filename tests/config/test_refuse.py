@@ -21,7 +21,7 @@ REFUSALS = {
     "http: {h2c: {enabled: true}}": "http.h2c.enabled",
     "http: {h2c: {enabled: y}}": "http.h2c.enabled",
     "middleware: {registry: [{name: a}]}": "middleware.registry[0]",
-    "middleware: {storage: [{name: a, disabled: true}, {name: b, disabled: false}]}": "middleware.storage[1]",
+    "middleware: {repository: [{name: a, disabled: true}, {name: b, disabled: false}]}": "middleware.repository[1]",
 }
 
 WARNINGS = {
@@ -48,7 +48,7 @@ ACCEPTED = (
     "http: {tls: {certificate: '', key: , clientcas: [], letsencrypt: {}, minimumtls: tls1.2}}",
     "http: {tls: {letsencrypt: {cachefile: '', hosts: []}}}",
     "http: {h2c: {enabled: false}, http2: {disabled: true}, secret: a}",
-    "middleware: {storage: [{name: a, disabled: true}], registry: []}",
+    "middleware: {storage: [{name: a}], registry: [{name: a, disabled: true}]}",
     "notifications: {endpoints: [{url: 'http://a', disabled: true}], events: {includereferences: true}}",
     "health: {storagedriver: {enabled: false, interval: 5s}, file: []}",
     "http: {debug: {addr: '', prometheus: {enabled: true}}}",

@@ -1,6 +1,6 @@
 """Structuring into classes other than the configuration's, as backends have them."""
 
-from attrs import frozen
+from attrs import field, frozen, validators
 from cattrs import ClassValidationError, StructureHandlerNotFoundError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -36,6 +36,19 @@ class Strict:
             raise RuntimeError("not here")
 
 
+@frozen
+class Validated:
+    """A class with validators, as attrs has them."""
+
+    size: int = field(default=1, validator=validators.lt(10))
+    inner: Strict = Strict()
+
+    @size.validator
+    def _check(self, _: object, value: int) -> None:
+        if value == 5:
+            raise ValueError("5 is taken")
+
+
 class StructureTests(SynchronousTestCase):
     """:func:`structure`."""
 
@@ -51,6 +64,11 @@ class StructureTests(SynchronousTestCase):
         huge = f"bucket: a\ninner: {{size: 1}}\nratio: {10**400}"
         ((path, _),) = self.assertRaises(Faults, self.structure, huge).items
         self.assertEqual(path, ("ratio",))
+
+    def test_validators(self) -> None:
+        for size, message in {5: "5 is taken", 10: "'size' must be < 10: 10"}.items():
+            faults = self.assertRaises(Faults, self.structure, f"size: {size}", Validated)
+            self.assertEqual(list(faults.items), [((), message)])
 
     def test_required_keys(self) -> None:
         faults = self.assertRaises(Faults, self.structure, "inner: {}\nratio: true")

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -26,9 +28,9 @@ class DockerRegistry(RunningRegistry):
     :raise SkipTest: if it is not installed.
     """
 
-    def __init__(self, data: str) -> None:
+    def __init__(self, data: str, settings: Mapping[str, Any] | None = None) -> None:
         self._program = program()
-        super().__init__(data=data)
+        super().__init__(settings, data)
 
     def _command(self) -> list[str]:
         return [self._program, "serve", self._config]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from .server import RunningRegistry
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TWISTD = "from twisted.scripts.twistd import run; run()"
+TOOL = "import sys; from dregistry.cli import main; sys.exit(main())"
 PLACES = """
 import dregistry, twisted.plugins
 from twisted.plugin import getPlugins
@@ -92,6 +94,15 @@ class WheelTests(SynchronousTestCase):
     def test_command(self) -> None:
         text = _run(self.python, "-I", "-c", TWISTD, "--help", cwd=self.folder)
         self.assertRegex(text, r"(?m)^ +dregistry +A container registry\.$")
+
+    def test_tool(self) -> None:
+        """It is a script, and knows from what pip wrote that the backends are of this package."""
+        self.assertTrue(os.path.exists(os.path.join(self.packages, "bin", "dregistry")))
+        text = _run(self.python, "-I", "-c", TOOL, "plugins", "--json", cwd=self.folder)
+        listed = {(each["name"], each["package"], each["version"]) for each in json.loads(text)["plugins"]}
+        version = _run(self.python, "-I", "-c", TOOL, "--version", cwd=self.folder).split()[1]
+        for name in ("filesystem", "inmemory", "redirect", "rewrite"):
+            self.assertIn((name, "dregistry", version), listed)
 
     def test_server(self) -> None:
         with _Installed(self.python) as registry:

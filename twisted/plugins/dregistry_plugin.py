@@ -1,9 +1,12 @@
-"""What dregistry adds to twistd: the ``dregistry`` command, and the storage drivers that ship with it."""
+"""What dregistry adds to twistd: the ``dregistry`` command, and the backends that ship with it."""
 
 from twisted.application.service import ServiceMaker
 
 from dregistry.storage.factories import FilesystemFactory, MemoryFactory
+from dregistry.storage.middleware.factories import RedirectFactory, RewriteFactory
 
 command = ServiceMaker("dregistry", "dregistry.service", "A container registry.", "dregistry")
 filesystem = FilesystemFactory()
 inmemory = MemoryFactory()
+redirect = RedirectFactory()
+rewrite = RewriteFactory()
