@@ -21,8 +21,10 @@ from ._transport import is_idle
 
 _log = Logger()
 
-_TURN = 4 << 20
-"""Bytes that are handed to the kernel before the reactor serves others; a socket's buffer is full long before."""
+_ROUND = 16 << 20
+"""Bytes that all transfers together hand to the kernel before the reactor has served everybody once: some milliseconds."""
+_MOST, _LEAST = 4 << 20, 1 << 18
+"""Bytes of one transfer's share of that: more than a socket takes at once, and enough to be worth a turn."""
 _AHEAD = 8 << 20
 """Bytes that the kernel is asked to have read from the disk by the time they are sent."""
 
@@ -62,6 +64,8 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
 
 @implementer(IPushProducer)
 class _SendfileProducer:
+    under_way = 0
+
     def __init__(self, request: Any, transport: tcp.Connection, file: int, offset: int, length: int) -> None:
         self._request = request
         self._transport = transport
@@ -74,6 +78,7 @@ class _SendfileProducer:
         self._stopped = False
 
     def start(self) -> Deferred[None]:
+        _SendfileProducer.under_way += 1
         self._request.registerProducer(self, True)
         self._request.notifyFinish().addBoth(lambda _: self._end_now())
         self._request.write(b"")
@@ -95,8 +100,9 @@ class _SendfileProducer:
         if self._ended or self._stopped:
             return
         self._read_ahead()
+        share = max(_LEAST, min(_MOST, _ROUND // _SendfileProducer.under_way))
         try:
-            sent = os.sendfile(self._transport.fileno(), self._file, self._offset, min(_TURN, self._end - self._offset))
+            sent = os.sendfile(self._transport.fileno(), self._file, self._offset, min(share, self._end - self._offset))
         except BlockingIOError:
             self._await_room()
             return
@@ -121,7 +127,7 @@ class _SendfileProducer:
         self._stopped = True
 
     def _read_ahead(self) -> None:
-        if self._end - self._offset > _TURN and self._advised - self._offset < _AHEAD // 2:
+        if self._end - self._offset > _MOST and self._advised - self._offset < _AHEAD // 2:
             self._advised = max(self._advised, self._offset)
             os.posix_fadvise(self._file, self._advised, _AHEAD, os.POSIX_FADV_WILLNEED)
             self._advised += _AHEAD
@@ -135,6 +141,7 @@ class _SendfileProducer:
     def _end_now(self) -> None:
         if not self._ended:
             self._ended = True
+            _SendfileProducer.under_way -= 1
             self._done.callback(None)
 
 
