@@ -27,6 +27,9 @@ _ORDERED = frozenset({"ext3", "ext4", "xfs"})
 
 
 class Durability(Protocol):
+    def begin(self, descriptor: int, offset: int, length: int) -> None:
+        """Let a part of a content set out for the disk, without waiting for it."""
+
     def contents(self, descriptors: Sequence[int], folders: Iterable[str]) -> None:
         """
         The contents of files may be relied upon by names that are given from now on.
@@ -46,6 +49,9 @@ class Durability(Protocol):
 class EachFile:
     """What POSIX gives."""
 
+    def begin(self, descriptor: int, offset: int, length: int) -> None:
+        """The system does as it likes."""
+
     def contents(self, descriptors: Sequence[int], folders: Iterable[str]) -> None:
         for descriptor in descriptors:
             os.fsync(descriptor)
@@ -64,6 +70,9 @@ class OrderedJournal:
 
     def __init__(self, sync_range: Callable[[int, int, int, int], int]) -> None:
         self._sync_range = sync_range
+
+    def begin(self, descriptor: int, offset: int, length: int) -> None:
+        self._sync_range(descriptor, offset, length, _WRITE)
 
     def contents(self, descriptors: Sequence[int], folders: Iterable[str]) -> None:
         for flags in (_WRITE, _WAIT_BEFORE | _WRITE | _WAIT_AFTER):  # all on their way before one is waited for

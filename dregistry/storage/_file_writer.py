@@ -18,6 +18,8 @@ from ._os_errors import translated
 from ._path import check_path
 
 _PIECE = 1 << 20
+_EARLY = 8 << 20
+"""Bytes after which the disk begins to write, while more of them come."""
 _SMALL = 1 << 16
 """Bytes that are written on the calling thread: into the page cache, faster than a hop."""
 
@@ -43,6 +45,7 @@ class FileWriter:
         self._durability = durability
         self._using = Lock()
         self.size = os.fstat(descriptor).st_size
+        self._on_its_way = self.size
         self.state = b""
 
     async def write(self, data: bytes) -> None:
@@ -61,6 +64,9 @@ class FileWriter:
                     os.ftruncate(descriptor, self.size)
                 raise
             self.size += len(data)
+            if self.size - self._on_its_way >= _EARLY:
+                self._durability.begin(descriptor, self._on_its_way, self.size - self._on_its_way)
+                self._on_its_way = self.size
 
     async def read(self) -> AsyncIterator[bytes]:
         offset = 0

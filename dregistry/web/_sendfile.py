@@ -22,7 +22,7 @@ from ._transport import is_idle
 _log = Logger()
 
 _ROUND = 16 << 20
-"""Bytes that all transfers together hand to the kernel before the reactor has served everybody once: some milliseconds."""
+"""Bytes that all transfers together hand to the kernel before the reactor has served everybody once."""
 _MOST, _LEAST = 4 << 20, 1 << 18
 """Bytes of one transfer's share of that: more than a socket takes at once, and enough to be worth a turn."""
 _AHEAD = 8 << 20

@@ -61,6 +61,22 @@ class OrderTests(SynchronousTestCase):
         self.assertEqual(result_of(driver.get_content("/blobs/y/data")), b"content")
         self.assertFalse(os.path.exists(self.root + "/u/x"))
 
+    def test_much_sets_out_early(self) -> None:
+        """Each part once, and in order, while the writer goes on."""
+        ranges: list[tuple[int, int]] = []
+
+        def sync_range(descriptor: int, offset: int, count: int, flags: int) -> int:
+            ranges.append((offset, count))
+            return 0
+
+        driver = inline_driver(self.root, OrderedJournal(sync_range))
+        writer = result_of(driver.writer("/data", create=True))
+        for _ in range(20):
+            result_of(writer.write(b"x" * (1 << 20)))
+        self.assertEqual(ranges, [(0, 8 << 20), (8 << 20, 8 << 20)])
+        result_of(writer.close())
+        self.assertEqual(ranges[2:], [(0, 0), (0, 0)])
+
     def test_ordered_without_the_call(self) -> None:
         """Where it fails, an fsync does more."""
         self.refuse = True
