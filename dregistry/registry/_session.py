@@ -12,7 +12,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from ..digest import ALGORITHMS, CANONICAL, Digest
-from ..errors import BlobUploadUnknown, DigestInvalid
+from ..errors import BlobUnknown, BlobUploadUnknown, DigestInvalid
 from ..manifest import OCTET_STREAM, Descriptor
 from ..storage import IWriter, PathNotFound, StorageError, WriterBusy, paths
 from ._concurrent import Background
@@ -21,6 +21,7 @@ from ._guard import guarded
 from ._hashes import RunningHash
 from ._pieces import Pieces
 from ._progress import Progress, Ticket, begin, busy, load, save, written
+from .blobs import Blobs
 from .listener import PUSH, OriginSource, RegistryEvent
 
 _BATCH = 1 << 20
@@ -105,6 +106,9 @@ class UploadSession:
         :raise BlobUploadUnknown: if it was cancelled meanwhile.
         """
         if self._writer is None:
+            if self.offset == 0:  # whoever got no answer to the request that ended the session asks again
+                with suppress(BlobUnknown):
+                    return await Blobs(self._core, self._name, self._origin).stat(digest)
             await self._commit_whole(digest)
         else:
             await self._flush()

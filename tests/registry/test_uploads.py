@@ -92,7 +92,10 @@ class FirstTests(UploadsCase):
         self.assertEqual(self.do(self.uploads.offset(ticket)), 5)
 
     def test_whole_blob(self) -> None:
-        """In one small request: one look for the session, one write of the blob with its link, and no session."""
+        """
+        In one small request: one look for the session, one write of the blob with its link, and no session. Where no
+        byte comes, one more look: the session may have ended before.
+        """
         for content in (b"abc", b"", BIG[:-1]):
             driver = FaultyDriver(MemoryDriver())
             uploads = Registry(self.core(driver=driver)).repository(NAME, origin).uploads
@@ -107,7 +110,8 @@ class FirstTests(UploadsCase):
                     await session.commit(digest)
 
             self.do(push())
-            self.assertEqual(driver.calls, ["get_content", "put_contents"])
+            looks = ["get_content"] if content else ["get_content"] * 2
+            self.assertEqual(driver.calls, [*looks, "put_contents"])
             self.assertEqual(
                 self.do(tree(driver.inner)),
                 {paths.blob_data(digest): content, paths.layer_link(NAME, digest): str(digest).encode()},
@@ -235,6 +239,17 @@ class FirstTests(UploadsCase):
             self.do(session.commit(Digest.of(b"".join(pieces))))
             self.assert_gone(ticket)
             self.assertEqual(self.do(self.uploads.offset(ticket)), 0)
+
+    def test_ended_and_asked_again(self) -> None:
+        """As by a client that got no answer: the blob is there, and another it does not get."""
+        ticket = self.do(self.uploads.start())
+        session = self.open(ticket)
+        self.do(session.append(b"abc"))
+        first = self.do(session.commit(Digest.of(b"abc")))
+        before = self.tree()
+        self.assertEqual(self.do(self.open(ticket).commit(Digest.of(b"abc"))), first)
+        self.refused(DigestInvalid, self.open(ticket).commit(Digest.of(b"other")))
+        self.assertEqual(self.tree(), before)
 
     def test_of_an_algorithm_that_is_not_computed(self) -> None:
         """No registry gives such tickets; nor is what they say of a session in storage believed."""
