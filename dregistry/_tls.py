@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 _BINDINGS = ("OpenSSL", "_ssl")
@@ -29,3 +29,8 @@ def without_tls() -> Iterator[None]:
     finally:
         for name in hidden:
             del modules[name]
+
+
+def tls_if(needed: bool) -> AbstractContextManager[None]:
+    """Nothing special for a process that speaks TLS, :func:`without_tls` for others."""
+    return nullcontext() if needed else without_tls()

@@ -8,11 +8,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.logger import Logger
 from zope.interface import Interface
 
+from . import auth
 from . import config as configuration
+from .auth import AccessControl, AuthContext, IAccessController, IAccessControllerFactory, Policy
+from .auth.section import NamedController, make_policy, named_controllers
 from .config import ConfigError, Configuration, Problem
 from .plugins import PluginError, build, find_factory, plugin_of
 from .storage import (
@@ -47,7 +50,8 @@ class Kind:
 
 STORAGE_DRIVER = Kind("storage driver", IStorageDriverFactory, API_VERSION)
 STORAGE_MIDDLEWARE = Kind("storage middleware", IStorageMiddlewareFactory, API_VERSION)
-KINDS = (STORAGE_DRIVER, STORAGE_MIDDLEWARE)
+ACCESS_CONTROLLER = Kind("access controller", IAccessControllerFactory, auth.API_VERSION)
+KINDS = (STORAGE_DRIVER, STORAGE_MIDDLEWARE, ACCESS_CONTROLLER)
 
 
 @frozen
@@ -104,6 +108,35 @@ class StorageChoice(Choice):
 
 
 @frozen
+class AuthChoice:
+    """
+    :ivar controllers: in the order in which they are asked.
+    :ivar policy: None for no limits to those who are signed in.
+    :ivar groups: names of users by the names of groups.
+    """
+
+    controllers: tuple[Choice, ...] = ()
+    policy: Policy | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(factory=dict)
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether a process with these controllers speaks TLS."""
+        return any(choice.factory.needs_tls(choice.options) for choice in self.controllers)
+
+    def build_control(self, context: AuthContext) -> AccessControl | None:
+        """
+        None if everybody may do everything.
+
+        :raise ConfigError:
+        """
+        if not self.controllers and self.policy is None:
+            return None
+        controllers = [choice.build(IAccessController, context) for choice in self.controllers]
+        return AccessControl(controllers, self.policy, self.groups)
+
+
+@frozen
 class Setup:
     """
     All that a process needs to know to serve. It is handed to workers by :mod:`pickle`.
@@ -113,11 +146,20 @@ class Setup:
 
     config: Configuration
     storage: StorageChoice
+    auth: AuthChoice = field(factory=AuthChoice)
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether a process that serves so speaks TLS, as a server or as a client."""
+        return self.auth.needs_tls
 
     def describe_enabled(self) -> str:
         """For the log: what is enabled, and whose it is."""
-        choices = (self.storage, *self.storage.middleware)
-        return ", ".join(f"{choice.kind.title} {choice.factory.name} ({_owner(choice.factory)})" for choice in choices)
+        choices = (self.storage, *self.storage.middleware, *self.auth.controllers)
+        enabled = [f"{choice.kind.title} {choice.factory.name} ({_owner(choice.factory)})" for choice in choices]
+        if self.auth.policy is not None:
+            enabled.append(f"access policy of {len(self.auth.policy.rules)} rules")
+        return ", ".join(enabled)
 
 
 def log_warning(warning: Problem) -> None:
@@ -134,7 +176,8 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
-    return Setup(loaded.config, choose_storage(loaded.config, path, warn))
+    config = loaded.config
+    return Setup(config, choose_storage(config, path, warn), choose_auth(config, path, warn))
 
 
 def choose(
@@ -183,6 +226,25 @@ def choose_storage(config: Configuration, source: str, warn: Warn) -> StorageCho
         raise ConfigError(problems, source=source)
     driver, *middleware = choices
     return StorageChoice(driver.kind, driver.factory, driver.options, driver.path, source, tuple(middleware))
+
+
+def choose_auth(config: Configuration, source: str, warn: Warn) -> AuthChoice:
+    """
+    The access controllers that the configuration names, and its policy.
+
+    :raise ConfigError: also if a controller says that it could not be built so.
+    """
+    controllers = tuple(_choose_controller(named, source, warn) for named in named_controllers(config.auth, source))
+    return AuthChoice(controllers, make_policy(config.auth.policy, source), config.auth.groups)
+
+
+def _choose_controller(named: NamedController, source: str, warn: Warn) -> Choice:
+    choice = choose(ACCESS_CONTROLLER, named.name, named.parameters, named.path, named.path, source, warn)
+    try:
+        choice.factory.check(choice.options)
+    except auth.OptionsInvalid as error:
+        raise ConfigError([Problem(f"{named.path}.{error.key}", error.message)], source=source) from None
+    return choice
 
 
 def _owner(factory: Any) -> str:

@@ -216,13 +216,25 @@ class PreconditionFailed(_Explained):
 
 
 @define(str=False)
-class Unauthorized(_Explained):
-    """:ivar challenge: the value of ``WWW-Authenticate``."""
+class Unauthorized(RegistryError):
+    """
+    :ivar challenges: values of ``WWW-Authenticate``, for a header each.
+    :ivar accesses: what was asked for, each as distribution lists it.
+    """
 
     code = "UNAUTHORIZED"
     message = "authentication required"
 
-    challenge: str = ""
+    challenges: Sequence[str] = ()
+    accesses: Sequence[dict[str, JSON]] = ()
+
+    @property
+    def detail(self) -> JSON:
+        return list(self.accesses) or None
+
+    def entries(self) -> Iterator[dict[str, JSON]]:
+        """With a ``detail`` even if nothing was asked for: distribution says null then."""
+        yield {"code": self.code, "message": self.message, "detail": self.detail}
 
 
 @define(str=False)
@@ -243,6 +255,16 @@ class Unsupported(_Explained):
 
     allow: Sequence[str] = ()
     retry_after: int | None = None
+
+
+@define(str=False)
+class TooManyRequests(_Explained):
+    """:ivar retry_after: seconds after which the client may try again."""
+
+    code = "TOOMANYREQUESTS"
+    message = "too many requests"
+
+    retry_after: int = 1
 
 
 @define(str=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
@@ -17,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from ._memory import settle
 from ._threads import PooledThreads
+from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
 from .config import Configuration
 from .listen import listening_sockets
@@ -27,6 +29,9 @@ from .web import AccessLog, Api, Links, RegistrySite
 
 _access_log = Logger("access")
 
+_AUTH_THREADS = 2
+"""A password takes one for a tenth of a second or more: they are few, lest guessing takes all processors."""
+
 
 @frozen(eq=False)
 class Server:
@@ -35,18 +40,23 @@ class Server:
     """
 
     site: RegistrySite
-    _pool: ThreadPool
+    _access: AccessControl | None
+    _pools: Sequence[ThreadPool]
     _drain_timeout: float
 
     def start(self) -> None:
         """Before the first connection."""
-        self._pool.start()
+        for pool in self._pools:
+            pool.start()
+        if self._access is not None:
+            self._access.start()
         settle()
 
     async def stop(self) -> None:
         """After the last connection was accepted: let what is under way come to its end."""
         await self.site.drain(self._drain_timeout)
-        self._pool.stop()
+        for pool in self._pools:
+            pool.stop()
 
 
 def build_server(setup: Setup, reactor: Any) -> Server:
@@ -59,35 +69,43 @@ def build_server(setup: Setup, reactor: Any) -> Server:
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     threads = PooledThreads(reactor, pool)
     driver = storage.build_driver(DriverContext(reactor, threads))
+    auth_pool = ThreadPool(0, _AUTH_THREADS, "auth")
+    access = setup.auth.build_control(AuthContext(reactor, PooledThreads(reactor, auth_pool), Slowdown(reactor)))
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     registry = Registry(Core(driver, threads, _settings(config)))
-    return Server(RegistrySite(_api(config, registry), reactor, access_log), pool, config.http.draintimeout)
+    site = RegistrySite(_api(config, registry, access), reactor, access_log)
+    return Server(site, access, (pool, auth_pool), config.http.draintimeout)
 
 
 def _settings(config: Configuration) -> Settings:
     rules = config.validation
-    policy = ManifestPolicy()
+    classes = frozenset(config.policy.repository.classes)
+    policy = ManifestPolicy(classes=classes)
     if not rules.disabled:
         policy = ManifestPolicy(
             tuple(rules.manifests.urls.allow),
             tuple(rules.manifests.urls.deny),
             rules.manifests.indexes.platforms,
             frozenset((each.architecture, each.os) for each in rules.manifests.indexes.platformlist),
+            classes,
         )
     return Settings(
         config.storage.delete.enabled, config.limits.manifestbytes, policy, not config.storage.redirect.disable
     )
 
 
-def _api(config: Configuration, registry: Registry) -> Api:
+def _api(config: Configuration, registry: Registry, access: AccessControl | None = None) -> Api:
     http = config.http
     headers = [
         (name.encode("latin-1"), value.encode("latin-1")) for name, values in http.headers.items() for value in values
     ]
+    issuer = None if access is None else access.issuer
     return Api(
         registry,
+        access=access,
+        tokens=None if access is None or issuer is None else TokenDesk(access, issuer),
         links=Links(http.prefix.rstrip("/"), http.host.rstrip("/"), http.relativeurls),
         headers=headers,
         read_only=config.storage.maintenance.readonly.enabled,

@@ -14,7 +14,7 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
-from ._tls import without_tls
+from ._tls import tls_if
 from .backends import read_setup
 from .config import ConfigError
 from .workers import Supervisor, worker_count
@@ -46,16 +46,15 @@ def makeService(options: Options) -> IService:
 
     :raise SystemExit: with a report of all that is wrong with the configuration.
     """
-    with without_tls():
-        from twisted.internet import reactor
-
     path = os.path.abspath(options["config"])
     try:
         setup = read_setup(path)
         count = worker_count(setup, path)
         _log.info("dregistry {version}: {enabled}", version=__version__, enabled=setup.describe_enabled())
+        with tls_if(count == 1 and setup.needs_tls):
+            from twisted.internet import reactor
         if count == 1:
-            with without_tls():
+            with tls_if(setup.needs_tls):
                 from .server import RegistryService
             return RegistryService(setup, reactor)
     except ConfigError as error:

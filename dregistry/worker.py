@@ -18,7 +18,7 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
-from ._tls import without_tls
+from ._tls import tls_if
 from .backends import Setup
 from .config import ConfigError
 from .workers import LISTENING, READY
@@ -65,16 +65,16 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
 
 def main() -> None:
     _die_with_parent()
-    with without_tls():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
+
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
+    setup = _setup()
+    with tls_if(setup.needs_tls):
         from twisted.internet import reactor as imported
         from twisted.internet.stdio import StandardIO
 
         from .server import RegistryService
     reactor: Any = imported
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
-
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    setup = _setup()
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
     try:

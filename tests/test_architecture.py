@@ -16,7 +16,7 @@ ROOT = Path(dregistry.__file__).parent
 INNER = ("registry", "storage", "auth", "notifications", "maintenance", "digest", "reference", "manifest", "errors")
 """Packages and modules that know nothing of HTTP."""
 FORBIDDEN = ("klein", "werkzeug", "twisted.web", "dregistry.web")
-OUTSIDE_CLIENTS = {"notifications.webhook", "storage.s3", "maintenance.upstream"}
+OUTSIDE_CLIENTS = {"auth.jwks", "notifications.webhook", "storage.s3", "maintenance.upstream"}
 """They speak HTTP as clients, by treq."""
 MODULE_LINES = 300
 FUNCTION_LINES = 40

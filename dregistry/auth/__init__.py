@@ -1,5 +1,72 @@
-"""Access control."""
+"""Access control: the contract of controllers, the policy, and what puts them together."""
 
-from ._interfaces import Access, IAccessController, Identity
+from ._control import AccessControl
+from ._interfaces import (
+    ANY,
+    API_VERSION,
+    DELETE,
+    IMAGE,
+    INSUFFICIENT_SCOPE,
+    INVALID_TOKEN,
+    PULL,
+    PUSH,
+    REGISTRY,
+    REPOSITORY,
+    Access,
+    AuthContext,
+    Credential,
+    Grant,
+    IAccessController,
+    IAccessControllerFactory,
+    IAccounts,
+    IDecoy,
+    Identity,
+    InvalidCredential,
+    IssuedToken,
+    IStarting,
+    ITokenIssuer,
+    NotRecognised,
+    OptionsInvalid,
+    Refreshable,
+)
+from ._slowdown import Slowdown
+from ._tokens import TokenAnswer, TokenDesk, TokenRequest, parse_scopes
+from .policy import Policy, Rule, Selection
 
-__all__ = ["Access", "IAccessController", "Identity"]
+__all__ = [
+    "ANY",
+    "API_VERSION",
+    "DELETE",
+    "IMAGE",
+    "INSUFFICIENT_SCOPE",
+    "INVALID_TOKEN",
+    "PULL",
+    "PUSH",
+    "REGISTRY",
+    "REPOSITORY",
+    "Access",
+    "AccessControl",
+    "AuthContext",
+    "Credential",
+    "Grant",
+    "IAccessController",
+    "IAccessControllerFactory",
+    "IAccounts",
+    "IDecoy",
+    "IStarting",
+    "ITokenIssuer",
+    "Identity",
+    "InvalidCredential",
+    "IssuedToken",
+    "NotRecognised",
+    "OptionsInvalid",
+    "Policy",
+    "Refreshable",
+    "Rule",
+    "Selection",
+    "Slowdown",
+    "TokenAnswer",
+    "TokenDesk",
+    "TokenRequest",
+    "parse_scopes",
+]

@@ -35,6 +35,7 @@ class Command:
 COMMANDS = (
     Command("check-config", "check_config", "say all that is wrong with a configuration, as the start would"),
     Command("plugins", "plugins", "list the plugins that are installed, and their options"),
+    Command("policy", "policy", "say whether the access policy allows something, and by which rule"),
 )
 
 

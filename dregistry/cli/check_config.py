@@ -11,7 +11,8 @@ import sys
 from twisted.python.threadpool import ThreadPool
 
 from .._threads import PooledThreads
-from .._tls import without_tls
+from .._tls import tls_if
+from ..auth import AuthContext, Slowdown
 from ..backends import read_setup
 from ..config import ConfigError, Configuration, Problem, render
 from ..storage import DriverContext
@@ -48,9 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _checked(path: str) -> Configuration:
     setup = read_setup(path, _warn)
     worker_count(setup, path)
-    with without_tls():
+    with tls_if(setup.needs_tls):
         from twisted.internet import reactor
-    setup.storage.build_driver(DriverContext(reactor, PooledThreads(reactor, ThreadPool(0, 1))))  # nothing runs yet
+    threads = PooledThreads(reactor, ThreadPool(0, 1))  # nothing runs yet
+    setup.storage.build_driver(DriverContext(reactor, threads))
+    setup.auth.build_control(AuthContext(reactor, threads, Slowdown(reactor)))
     return setup.config
 
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dregistry.config._duration import Seconds, format_duration, parse_duration
+from dregistry.config._field import about
 from dregistry.config._model import (
     Catalog,
     Compat,
@@ -25,9 +26,9 @@ from dregistry.config._model import (
     Urls,
     Validation,
 )
+from dregistry.config._model_auth import AccessRule, Auth
 from dregistry.config._model_http import Debug, Http, Prometheus, Tls
 from dregistry.config._model_services import (
-    Auth,
     Compatibility,
     Endpoint,
     Health,
@@ -68,6 +69,7 @@ _READING = {
 }
 
 __all__ = [
+    "AccessRule",
     "Auth",
     "Cache",
     "Catalog",
@@ -107,6 +109,7 @@ __all__ = [
     "UploadPurging",
     "Urls",
     "Validation",
+    "about",
     "describe_options",
     "format_duration",
     "load",

@@ -52,6 +52,8 @@ def _several(path: Path, named: dict[str, Tree], section: type[DriverSection]) -
         f"multiple {path[0]} drivers specified in configuration or environment: {', '.join(sorted(named))};"
         " name exactly one"
     )
+    if "controllers" in keys_of(section):
+        message += f", or list them under {path[0]}.controllers"
     meant = {name: nearest(name, keys_of(section)) for name in named}
     hints = [f"{name} is no driver but meant as {near}" for name, near in meant.items() if near is not None]
     return message + "".join(f" (perhaps {hint})" for hint in hints)

@@ -10,9 +10,9 @@ from typing import Literal
 from attrs import Factory, field, frozen
 
 from dregistry.config._field import about, at_least
+from dregistry.config._model_auth import Auth
 from dregistry.config._model_http import Http
 from dregistry.config._model_services import (
-    Auth,
     Compatibility,
     Health,
     Middlewares,

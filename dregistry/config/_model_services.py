@@ -1,18 +1,13 @@
-"""The sections of what stands beside the registry: auth, notifications, redis, health, proxy and the like."""
+"""The sections of what stands beside the registry: notifications, redis, health, proxy and the like."""
 
 from attrs import Factory, field, frozen
 
 from dregistry.config._duration import Seconds
-from dregistry.config._field import DriverSection, about
+from dregistry.config._field import about
 
 _UNSET = Seconds(0.0)
 _SECOND = Seconds(1.0)
 _TEN_SECONDS = Seconds(10.0)
-
-
-@frozen
-class Auth(DriverSection):
-    """``auth``: the one authentication backend and its options; without one, anybody may do anything."""
 
 
 @frozen

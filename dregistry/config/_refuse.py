@@ -24,11 +24,6 @@ def _named(tree: Tree) -> bool:
     return bool(tree) if isinstance(tree, (dict, list)) else _given(tree)
 
 
-def _access_control(tree: Tree) -> bool:
-    """Whether there is any; distribution takes ``auth: none`` for no such section."""
-    return _named(tree) and not (isinstance(tree, Scalar) and tree.text.lower() == "none")
-
-
 def _true(tree: Tree) -> bool:
     return isinstance(tree, Scalar) and (tree.value is True or tree.value in ("y", "Y"))
 
@@ -70,11 +65,6 @@ _MIDDLEWARE = _refusal("middleware of this kind is", "it would be different: wha
 _PROXY = _refusal("a pull-through cache is", "it would be different: nothing would come from the upstream")
 
 REFUSED = (
-    Rule(
-        "auth",
-        _access_control,
-        _refusal("authentication is", "it would be unsafe: anybody could pull, push and delete"),
-    ),
     Rule("proxy.remoteurl", _given, _PROXY),
     Rule("proxy.upstreams", _named, _PROXY),
     Rule("http.tls.certificate", _given, _TLS),
@@ -103,7 +93,6 @@ WARNED = (
     Rule("log.formatter", _is("json", "logstash"), _NO_EFFECT + "the log is text"),
     Rule("log.hooks.*", _active, _NO_EFFECT + "no mail is sent"),
     Rule("storage.cache.blobdescriptor", _is("redis"), _NO_EFFECT + "no descriptor cache is used"),
-    Rule("policy.repository.classes", _named, _NO_EFFECT + "content of any class is allowed"),
     Rule("reporting", _given, _NO_EFFECT + "errors are only logged"),
     Rule("compatibility.schema1.enabled", _true, "has no effect: schema 1 manifests are not supported"),
     Rule("validation.enabled", _present, "deprecated, has no effect; see validation.disabled"),

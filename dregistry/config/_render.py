@@ -17,6 +17,8 @@ _SECRET = re.compile(
     r"|connectionstring|authorization|cookie|signature|(^|[-_])sas"
 )
 _NO_SECRET = frozenset({"tokenuri", "token_uri"})
+_SECTIONS = frozenset({"htpasswd", "token", "tokenserver"})
+"""Access controllers: what stands below these names is not secret for the name's sake."""
 _USER_INFO = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
 _QUERY = re.compile(r"([?&][^=&#\s]*(?:token|secret|passw|key|sig)[^=&#\s]*=)[^&#\s]+", re.IGNORECASE)
 
@@ -58,6 +60,8 @@ def _value(value: Any, type_: Any) -> object:
 
 def _mask(name: str, value: object) -> object:
     """Hide what a secret key holds; a section of that name (``credentials``) is hidden leaf by leaf."""
+    if name.lower() in _SECTIONS and isinstance(value, dict):
+        return _masked(value)
     if name.lower() in _NO_SECRET or not _SECRET.search(name.lower()):
         return _masked(value)
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ A blob belongs to a repository by a link there; its bytes are stored once for al
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
 
 from attrs import define, field, frozen
@@ -168,7 +168,7 @@ class Blobs:
         return descriptor
 
     @guarded
-    async def mount_from_any(self, digest: Digest, may_pull: Callable[[str], Awaitable[bool]]) -> Descriptor:
+    async def mount_from_any(self, digest: Digest, may_pull: Callable[[str], bool]) -> Descriptor:
         """
         Link a blob here from any repository that has it and that ``may_pull`` says the caller may pull from.
 
@@ -182,7 +182,7 @@ class Blobs:
             names = await find_repositories(driver, "_layers", after, _PAGE)
             linked = await driver.stats([paths.layer_link(name, digest) for name in names])
             for name, link in zip(names, linked, strict=True):
-                if link is not None and await may_pull(name):
+                if link is not None and may_pull(name):
                     return await self.mount(digest, name)
             if len(names) < _PAGE:
                 break

@@ -4,11 +4,25 @@ The repositories of the registry, in order of the bytes of their names.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from ..storage import IDirectorySearch, IStorageDriver, PathNotFound, paths
 
 _PAGE = 1000
+_FIRST_PAGE = 16
+_LAST = "~"
+"""Sorts after every character of a name."""
+
+
+class Selection(Protocol):
+    """Some repositories."""
+
+    @property
+    def prefixes(self) -> Sequence[str]:
+        """Each of the repositories begins with one of these, none of which begins with another; in order."""
+
+    def __contains__(self, name: str) -> bool: ...
 
 
 async def find_repositories(driver: IStorageDriver, child: str, after: str, limit: int) -> list[str]:
@@ -27,6 +41,34 @@ async def find_repositories(driver: IStorageDriver, child: str, after: str, limi
         if len(names) == limit:
             break
     return names
+
+
+async def select_repositories(
+    driver: IStorageDriver, child: str, after: str, limit: int, selection: Selection
+) -> list[str]:
+    """
+    As :func:`find_repositories`, but only those of a selection. Memory does not grow with those that are left out; time
+    does, but for those that begin with none of the prefixes.
+    """
+    found: list[str] = []
+    page = max(limit, _FIRST_PAGE)
+    for prefix in selection.prefixes:
+        cursor = max(after, _before(prefix))
+        while cursor < prefix + _LAST:
+            names = await find_repositories(driver, child, cursor, page)
+            found += [name for name in names if name.startswith(prefix) and name in selection]
+            if len(found) >= limit:
+                return found[:limit]
+            if len(names) < page:
+                break
+            cursor = names[-1]
+            page = max(page, min(2 * page, _PAGE))
+    return found
+
+
+def _before(prefix: str) -> str:
+    """Sorts before every name that begins with ``prefix``, and after every other that does not sort after those."""
+    return prefix[:-1] + chr(ord(prefix[-1]) - 1) + _LAST if prefix else ""
 
 
 async def _search(driver: IStorageDriver, prefix: str, child: str, after: str) -> AsyncIterator[str]:

@@ -4,7 +4,7 @@ The manifests of one repository.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
@@ -108,15 +108,18 @@ class Manifests:
         reference: Reference,
         tags: Sequence[str] = (),
         precondition: Precondition | None = None,
+        classes: Container[str] | None = None,
     ) -> tuple[Digest, Manifest]:
         """
         Store a manifest, then point the tag it was pushed by, and ``tags``, at it.
 
         :param precondition: is told what the tag ``reference`` points at, and raises to refuse; no other put with a
             precondition in this repository comes in between.
+        :param classes: of content that the client may push here; None for all.
         :raise ManifestTooLarge:
         :raise DigestInvalid: if it was pushed by a digest that is not its own.
         :raise ManifestInvalid: see :func:`dregistry.manifest.parse_manifest`; and if a layer's URL is not allowed.
+        :raise Denied: if the content is of a class that is not allowed.
         :raise ManifestBlobUnknown: naming all that it refers to and the repository does not hold. Its subject may be
             missing (distribution-spec, "Pushing Manifests with Subject").
         """
@@ -130,7 +133,7 @@ class Manifests:
             digest = await self._in_turn(content, Digest.of, content, CANONICAL)
             tags = (reference, *tags)
         manifest = await self._in_turn(content, parse_manifest, content, content_type)
-        self._core.settings.policy.check(manifest)
+        self._core.settings.policy.check(manifest, classes)
         await self._require_references(manifest)
         if precondition is None or isinstance(reference, Digest):
             await self._store(digest, manifest, list(dict.fromkeys(tags)))

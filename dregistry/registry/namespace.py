@@ -8,7 +8,7 @@ from ..storage import paths
 from ._core import Core
 from ._guard import guarded
 from .blobs import Blobs
-from .catalog import find_repositories
+from .catalog import Selection, find_repositories, select_repositories
 from .listener import OriginSource
 from .manifests import Manifests
 from .referrers import Referrers
@@ -36,9 +36,16 @@ class Registry:
         return Repository(self._core, name, origin)
 
     @guarded
-    async def catalog(self, after: str, limit: int) -> list[str]:
-        """The names of repositories with manifests, those that sort after ``after``, the first ``limit`` of them."""
-        return await find_repositories(self._core.driver, paths.MANIFESTS_DIRECTORY, after, limit)
+    async def catalog(self, after: str, limit: int, selection: Selection | None = None) -> list[str]:
+        """
+        The names of repositories with manifests, those that sort after ``after``, the first ``limit`` of them.
+
+        :param selection: only those that are in it; None for all.
+        """
+        driver = self._core.driver
+        if selection is None:
+            return await find_repositories(driver, paths.MANIFESTS_DIRECTORY, after, limit)
+        return await select_repositories(driver, paths.MANIFESTS_DIRECTORY, after, limit, selection)
 
 
 class Repository:

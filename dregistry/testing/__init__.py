@@ -2,12 +2,14 @@
 For the tests of dregistry, of its plugins, and of programs that use a registry. Public: it changes as the version says.
 """
 
+from ._access import AccessControllerSuite
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._storage_redirecting import RedirectingSuite
 from ._threads import InlineThreads
 
 __all__ = [
+    "AccessControllerSuite",
     "DirectorySearchSuite",
     "InlineThreads",
     "LocalFilesSuite",

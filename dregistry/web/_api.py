@@ -5,15 +5,15 @@ What handlers are given: the registry, and the one request they answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from attrs import field, frozen
 
-from ..auth import Access, IAccessController, Identity
-from ..auth.none import AllowAll
-from ..errors import BadRequest, Denied, PaginationNumberInvalid, Unauthorized, Unsupported
+from ..auth import PULL, REGISTRY, REPOSITORY, Access, AccessControl, Credential, Grant, Identity, Selection, TokenDesk
+from ..errors import BadRequest, NameInvalid, PaginationNumberInvalid, Unsupported
+from ..reference import parse_name
 from ..registry import Origin, Registry, Repository
 from ._inflight import InFlight
 from ._json import encode
@@ -23,6 +23,7 @@ _READ_ONLY_RETRY = 60
 """Seconds after which to ask whether the maintenance is over."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 READ_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_ANYBODY = Grant(Identity())
 
 
 @frozen(eq=False)
@@ -30,6 +31,9 @@ class Api:
     """
     The registry as the web serves it.
 
+    :ivar access: None to let everybody do everything.
+    :ivar tokens: where users get tokens; None for nowhere here.
+    :ivar client_certificates: whether TLS has verified the certificates that clients have.
     :ivar headers: that every answer carries (``http.headers``).
     :ivar read_only: refuse whatever would change something.
     :ivar catalog_limit: the most repositories in a page of the catalog; more are an error.
@@ -40,7 +44,9 @@ class Api:
     """
 
     registry: Registry
-    access: IAccessController = field(factory=AllowAll)
+    access: AccessControl | None = None
+    tokens: TokenDesk | None = None
+    client_certificates: bool = False
     links: Links = field(factory=Links)
     headers: Sequence[tuple[bytes, bytes]] = ()
     read_only: bool = False
@@ -59,30 +65,66 @@ class Call:
         self.api = api
         self.request = request
         self.name = name
-        self.identity = Identity()
+        self.grant = _ANYBODY
 
-    async def authorize(self, actions: Sequence[str]) -> None:
+    async def authorize(self, actions: Sequence[str], mounts: bool = False) -> None:
         """
         The one place that asks whether a request may do what it asks.
 
         :param actions: on the repository that the path names or, if it names none, on the catalog.
+        :param mounts: whether it may want to take a blob from another repository.
         :raise Unsupported: if the registry is read-only.
         :raise Unauthorized:
         :raise Denied:
         """
         if self.api.read_only and self.request.method not in READ_METHODS:
             raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"), _READ_ONLY_RETRY)
-        resource = ("repository", self.name) if self.name else ("registry", "catalog")
+        if self.api.access is None:
+            return
+        resource = (REPOSITORY, self.name) if self.name else (REGISTRY, "catalog")
         accesses = [Access(*resource, action) for action in actions]
-        self.identity = await self.api.access.authorize(_Headers(self.request), accesses)
+        wished = [Access(REPOSITORY, source, PULL) for source in self._mount_sources()] if mounts else ()
+        self.grant = await self.api.access.authorize(self.credential(), accesses, wished)
 
-    async def may_pull(self, name: str) -> bool:
-        """Whether the caller may also pull from the repository ``name``."""
+    def credential(self) -> Credential:
+        request = self.request
+        peer = request.getClientAddress()
+        return Credential.of_headers(
+            [value.decode("latin-1") for value in request.requestHeaders.getRawHeaders(b"authorization", ())],
+            address=getattr(peer, "host", ""),
+            certificate=self._certificate() if self.api.client_certificates else None,
+            base_url=lambda: self.api.links.sign_in_url(request),
+        )
+
+    def _certificate(self) -> bytes | None:
+        """DER of the certificate that the peer has proved to be its own; None without one."""
+        get = getattr(self.request.transport, "getPeerCertificate", None)
+        certificate = None if get is None else get()
+        if certificate is None:
+            return None
+        from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415  # TLS has it loaded
+
+        return bytes(certificate.to_cryptography().public_bytes(Encoding.DER))
+
+    def _mount_sources(self) -> list[str]:
+        """The repository that a blob is to be mounted from; none if nothing is, or if the name is none."""
+        source = self.query("from")
+        if not source or self.query("mount") is None:
+            return []
         try:
-            await self.api.access.authorize(_Headers(self.request), [Access("repository", name, "pull")])
-        except (Unauthorized, Denied):
-            return False
-        return True
+            return [parse_name(source)]
+        except NameInvalid:
+            return []
+
+    def may_pull(self, name: str) -> bool:
+        """Whether the caller may also pull from the repository ``name``."""
+        access = self.api.access
+        return access is None or access.allows(self.grant, Access(REPOSITORY, name, PULL))
+
+    @property
+    def visible(self) -> Selection | None:
+        """The repositories that the caller may see; None for all."""
+        return None if self.api.access is None else self.api.access.selection(self.grant)
 
     @property
     def repository(self) -> Repository:
@@ -92,7 +134,7 @@ class Call:
         peer = self.request.getClientAddress()
         return Origin(
             request_id=str(uuid4()),
-            actor=self.identity.name,
+            actor=self.grant.identity.name,
             address=f"{peer.host}:{peer.port}" if hasattr(peer, "port") else "",
             host=self.header(b"host") or "",
             method=self.request.method.decode("ascii"),
@@ -156,22 +198,3 @@ class Call:
     def json(self, value: Any, media_type: str = "application/json") -> bytes:
         """Answer 200 with JSON."""
         return self.content(encode(value), media_type)
-
-
-class _Headers(Mapping[str, Sequence[str]]):
-    """The headers of a request; read only when somebody asks."""
-
-    def __init__(self, request: Any) -> None:
-        self._raw = request.requestHeaders
-
-    def __getitem__(self, name: str) -> Sequence[str]:
-        values = self._raw.getRawHeaders(name.encode("ascii"))
-        if values is None:
-            raise KeyError(name)
-        return [value.decode("latin-1") for value in values]
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.decode("ascii").lower() for name, _ in self._raw.getAllRawHeaders())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self._raw.getAllRawHeaders())

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from .. import errors
 from ..reference import parse_name
-from . import _base, _blobs, _catalog, _manifests, _referrers, _tags, _uploads
+from . import _base, _blobs, _catalog, _manifests, _referrers, _tags, _tokens, _uploads
 from ._api import Api, Call
 from ._errors import answer_failure, write_error
 from ._inflight import InFlight
@@ -31,13 +31,16 @@ Handler = Callable[..., Awaitable[bytes | None]]
 @frozen
 class Route:
     """
-    :ivar actions: what must be granted on the resource; none for what anybody may ask.
+    :ivar actions: what must be granted on the resource; without any, only that the credential is good; None for what
+        anybody may ask.
+    :ivar mounts: whether the request may want to take a blob from another repository.
     """
 
     rule: str
     methods: Sequence[str]
     handler: Handler
-    actions: Sequence[str] = ()
+    actions: Sequence[str] | None = ()
+    mounts: bool = False
 
 
 _PULL = ("pull",)
@@ -52,8 +55,8 @@ ROUTES = (
     Route("/v2/<name:name>/manifests/<reference>", ["PUT"], _manifests.put, _PUSH),
     Route("/v2/<name:name>/manifests/<reference>", ["DELETE"], _manifests.delete, _DELETE),
     Route("/v2/<name:name>/referrers/<digest>", ["GET"], _referrers.listing, _PULL),
-    Route("/v2/<name:name>/blobs/uploads", ["POST"], _uploads.start, _PUSH),
-    Route("/v2/<name:name>/blobs/uploads/", ["POST"], _uploads.start, _PUSH),
+    Route("/v2/<name:name>/blobs/uploads", ["POST"], _uploads.start, _PUSH, mounts=True),
+    Route("/v2/<name:name>/blobs/uploads/", ["POST"], _uploads.start, _PUSH, mounts=True),
     Route("/v2/<name:name>/blobs/uploads/<uuid>", ["GET"], _uploads.status, _PULL),
     Route("/v2/<name:name>/blobs/uploads/<uuid>", ["PATCH"], _uploads.patch, _PUSH),
     Route("/v2/<name:name>/blobs/uploads/<uuid>", ["PUT"], _uploads.close, _PUSH),
@@ -67,7 +70,11 @@ ROUTES = (
 def build_app(api: Api) -> Klein:
     """A Klein application with every route of the registry."""
     app = RegistryApp()
-    app.route("/", methods=["GET"])(_endpoint(api, Route("/", ["GET"], _base.alive)))
+    app.route("/", methods=["GET"])(_endpoint(api, Route("/", ["GET"], _base.alive, None)))
+    if api.tokens is not None:
+        for method, handler in (("GET", _tokens.get), ("POST", _tokens.post)):
+            route = Route(api.tokens.path, [method], handler, None)
+            app.route(route.rule, methods=route.methods)(_endpoint(api, route))
     for route in ROUTES:
         app.route(api.links.prefix + route.rule, methods=route.methods)(_endpoint(api, route))
     app.handle_errors(answer_failure)
@@ -140,7 +147,8 @@ def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None] | 
 async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str]) -> bytes | None:
     name = segments.pop("name", None)
     call = Call(api, request, parse_name(name) if name is not None else "")
-    await call.authorize(route.actions)
+    if route.actions is not None:
+        await call.authorize(route.actions, route.mounts)
     return await route.handler(call, **segments)
 
 

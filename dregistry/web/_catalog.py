@@ -18,7 +18,7 @@ async def listing(call: Call) -> bytes:
         n = min(_DEFAULT, call.api.catalog_limit)
     elif n > call.api.catalog_limit:
         raise PaginationNumberInvalid(n)
-    found = await call.api.registry.catalog(call.query("last") or "", n + 1)
+    found = await call.api.registry.catalog(call.query("last") or "", n + 1, call.visible)
     page = found[:n]
     if page and len(found) > n:
         call.set_header(b"link", call.api.links.next_page("_catalog", {"n": n, "last": page[-1]}))

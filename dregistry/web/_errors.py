@@ -39,6 +39,7 @@ STATUS: dict[type[errors.RegistryError], int] = {
     errors.RouteUnknown: 404,
     errors.SizeInvalid: 400,
     errors.TagInvalid: 400,
+    errors.TooManyRequests: 429,
     errors.TooManyTags: 414,
     errors.Unauthorized: 401,
     errors.Unavailable: 503,
@@ -51,6 +52,9 @@ def write_error(request: IRequest, error: errors.RegistryError) -> bytes:
     request.setResponseCode(STATUS.get(type(error), 500))
     for name, value in _headers(error):
         request.setHeader(name, value.encode("ascii"))
+    if isinstance(error, errors.Unauthorized):
+        challenges = [challenge.encode("utf-8") for challenge in error.challenges]
+        request.responseHeaders.setRawHeaders(b"www-authenticate", challenges)
     request.setHeader(b"content-type", b"application/json")
     body = encode({"errors": list(error.entries())})
     request.setHeader(b"content-length", b"%d" % len(body))
@@ -63,8 +67,8 @@ def _headers(error: errors.RegistryError) -> Sequence[tuple[bytes, str]]:
     if isinstance(error, errors.Unsupported):
         retry = [] if error.retry_after is None else [(b"retry-after", str(error.retry_after))]
         return [(b"allow", ", ".join(sorted(error.allow))), *retry]
-    if isinstance(error, errors.Unauthorized):
-        return [(b"www-authenticate", error.challenge)]
+    if isinstance(error, errors.TooManyRequests):
+        return [(b"retry-after", str(error.retry_after))]
     return []
 
 

@@ -15,6 +15,7 @@ from twisted.internet.address import IPv6Address
 from ..digest import Digest
 
 _HOST = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_LOCAL = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 _FORWARDED = re.compile(r'(?:^|[;,])[ \t]*(proto|host)=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 
 
@@ -42,7 +43,22 @@ class Links:
         """
         if self.host:
             return self.host
-        scheme = "https" if request.isSecure() else "http"
+        scheme, host = self._said(request)
+        return f"{scheme or _own_scheme(request)}://{host}"
+
+    def sign_in_url(self, request: Any) -> str:
+        """
+        Scheme and host for clients to send a password to. As :meth:`base_url`, but where nothing says that a request
+        came without TLS, and it is not for this machine, TLS is assumed: not every proxy that ends TLS says so.
+        """
+        if self.host:
+            return self.host
+        scheme, host = self._said(request)
+        return f"{scheme or (_own_scheme(request) if _LOCAL.fullmatch(host) else 'https')}://{host}"
+
+    def _said(self, request: Any) -> tuple[str, str]:
+        """The scheme, empty if no header has one, and the host."""
+        scheme = ""
         host = _header(request, b"host")
         forwarded = _header(request, b"forwarded")
         if forwarded:
@@ -60,7 +76,7 @@ class Links:
             address = request.getHost()
             name = f"[{address.host}]" if isinstance(address, IPv6Address) else getattr(address, "host", "")
             host = f"{name}:{address.port}" if name else "localhost"
-        return f"{scheme}://{host}"
+        return scheme, host
 
     def blob(self, request: Any, name: str, digest: Digest) -> bytes:
         return self.location(request, f"{name}/blobs/{digest}")
@@ -75,6 +91,10 @@ class Links:
         """A ``Link`` to the next page, in distribution's form: relative, the query's keys sorted."""
         pairs = "&".join(f"{key}={quote_plus(str(query[key]))}" for key in sorted(query))
         return f'<{self.prefix}/v2/{path}?{pairs}>; rel="next"'.encode("ascii")
+
+
+def _own_scheme(request: Any) -> str:
+    return "https" if request.isSecure() else "http"
 
 
 def _header(request: Any, name: bytes) -> str:

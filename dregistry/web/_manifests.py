@@ -35,7 +35,8 @@ async def put(call: Call, reference: str) -> bytes:
     precondition = None if isinstance(where, Digest) else _precondition(call, where)
     content = await _read(call)
     media_type = call.header(b"content-type")
-    digest, manifest = await call.repository.manifests.put(content, media_type, where, tags, precondition)
+    classes = call.grant.classes.get(call.name)
+    digest, manifest = await call.repository.manifests.put(content, media_type, where, tags, precondition, classes)
     call.set_header(b"location", call.api.links.manifest(call.request, call.name, digest))
     call.set_header(b"docker-content-digest", str(digest))
     if manifest.subject is not None:

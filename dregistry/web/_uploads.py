@@ -64,7 +64,7 @@ async def cancel(call: Call, uuid: str) -> bytes:
 async def _mount(call: Call, digest: Digest) -> bytes:
     source = call.query("from")
     if source:
-        if not await call.may_pull(parse_name(source)):
+        if not call.may_pull(parse_name(source)):
             raise BlobUnknown(str(digest))  # as if there were none
         await call.repository.blobs.mount(digest, source)
     else:

@@ -276,9 +276,15 @@ class ScalarSectionTests(LoadingTestCase):
         self.assertIn("filesystem, inmemory", message)
         self.assertIn("set in part by REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", message)
 
-    def test_auth_is_refused_from_here_too(self) -> None:
-        message = self.faults(MINIMAL, {"REGISTRY_AUTH": "silly", "REGISTRY_AUTH_SILLY_REALM": "r"})["auth"]
-        self.assertIn("set in part by REGISTRY_AUTH, REGISTRY_AUTH_SILLY_REALM", message)
+    def test_auth(self) -> None:
+        auth = self.config(MINIMAL, {"REGISTRY_AUTH": "silly", "REGISTRY_AUTH_SILLY_REALM": "r"}).auth
+        self.assertEqual((auth.driver, auth.parameters), ("silly", {"realm": "r"}))
+
+    def test_two_controllers(self) -> None:
+        environ = {"REGISTRY_AUTH_SILLY_REALM": "r", "REGISTRY_AUTH_TOKEN_REALM": "r"}
+        message = self.faults(MINIMAL, environ)["auth"]
+        self.assertIn("multiple auth drivers specified in configuration or environment: silly, token", message)
+        self.assertIn("list them under auth.controllers", message)
 
 
 class PointerTests(LoadingTestCase):

@@ -8,9 +8,6 @@ from dregistry.config._shape import item_type, keys_of, section_class, value_typ
 from tests.config._loading import MINIMAL, LoadingTestCase
 
 REFUSALS = {
-    "auth: {htpasswd: {realm: a, path: /b}}": "auth",
-    "auth: {htpasswd: }": "auth",
-    "auth: silly": "auth",
     "proxy: {remoteurl: 'https://a'}": "proxy.remoteurl",
     "proxy: {upstreams: [{name: a}]}": "proxy.upstreams",
     "http: {tls: {certificate: /a}}": "http.tls.certificate",
@@ -34,7 +31,6 @@ WARNINGS = {
     "log: {formatter: json}": "log.formatter",
     "log: {formatter: Logstash}": "log.formatter",
     "log: {hooks: [{type: mail}]}": "log.hooks[0]",
-    "policy: {repository: {classes: [image]}}": "policy.repository.classes",
     "reporting: {bugsnag: {apikey: a}}": "reporting",
     "compatibility: {schema1: {enabled: true}}": "compatibility.schema1.enabled",
     "validation: {enabled: true}": "validation.enabled",
@@ -43,6 +39,10 @@ WARNINGS = {
 ACCEPTED = (
     "auth:",
     "auth: {}",
+    "auth: none",
+    "auth: silly",
+    "auth: {htpasswd: {realm: a, path: /b}}",
+    "policy: {repository: {classes: [image]}}",
     "proxy: {remoteurl: '', username: a, ttl: 1h, upstreams: []}",
     "http: {tls: {}}",
     "http: {tls: {certificate: '', key: , clientcas: [], letsencrypt: {}, minimumtls: tls1.2}}",

@@ -36,6 +36,11 @@ middleware:
   storage: [{name: shown-11, disabled: true, options: {privatekey: hidden-19, at: [shown-12]}}]
 health:
   http: [{uri: http://shown-13/, headers: {authorization: [Basic hidden-20]}, timeout: 3s}]
+auth:
+  controllers:
+    - token: {realm: https://shown-14:hidden-23@x/, service: shown-15, clientsecret: hidden-24}
+    - ldap: {bindpassword: hidden-25, token: hidden-26}
+  tokenserver: {keys: /shown-16}
 reporting: {newrelic: {licensekey: hidden-21}, bugsnag: {apikey: hidden-22}}
 """
 
@@ -48,7 +53,7 @@ class SecretTests(LoadingTestCase):
         self.assertNotIn("hidden", shown)
         self.assertNotIn("999999", shown)
         self.assertNotIn("888888", shown)
-        for number in range(1, 14):
+        for number in range(1, 17):
             self.assertIn(f"shown-{number}", shown)
         self.assertIn("secure: true", shown)
 
@@ -68,7 +73,9 @@ class ReadBackTests(LoadingTestCase):
             "http: {draintimeout: 1.5s, headers: {A: [b]}}\nvalidation: {manifests: {urls: {allow: [a+]}}}\n"
             "proxy: {ttl: 0, exec: {command: a}}\nlog: {fields: {at: 2001-01-01, n: 1.5}}\n"
             "middleware: {storage: [{disabled: true, options: {a: [1]}}]}\n"
-            "notifications: {endpoints: [{disabled: true, timeout: 5ms}]}"
+            "notifications: {endpoints: [{disabled: true, timeout: 5ms}]}\n"
+            "auth: {htpasswd: {realm: a}, tokenserver: {keys: /k}, groups: {g: [a, b]},"
+            " policy: [{repositories: ['**'], users: [a], actions: ['*', pull]}]}\n"
         )
         for text in (REGISTRY_2, REGISTRY_3, MINIMAL, full, "version: 0.1\nstorage: {s3: {a: {b: }}}"):
             config = self.load(text).config

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import urlencode
 
@@ -41,6 +42,7 @@ class DockerDaemon:
         root("the Docker daemon")
         programs = [tool(*each) for each in (("dockerd", "docker.io"), ("containerd", "containerd"), ("runc", "runc"))]
         self._folder = folder
+        self._credential: dict[str, str] = {}
         self._socket = os.path.join(folder, "socket")
         self._path = os.pathsep.join([*map(os.path.dirname, programs), os.environ.get("PATH", os.defpath)])
         self._command = [
@@ -89,6 +91,24 @@ class DockerDaemon:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
+    def login(self, registry: str, username: str, password: str) -> dict[str, str]:
+        """
+        As ``docker login``: what is sent from now on, with pushes and pulls, is what docker would remember.
+
+        :return: the daemon's answer.
+        """
+        given = {"username": username, "password": password, "serveraddress": registry}
+        answer = self._request("POST", "/auth", json.dumps(given).encode())
+        found: dict[str, str] = json.loads(answer)
+        token = found.get("IdentityToken")
+        self._credential = given
+        if token:
+            self._credential = {"username": username, "identitytoken": token, "serveraddress": registry}
+        return found
+
+    def logout(self) -> None:
+        self._credential = {}
+
     def import_archive(self, archive: bytes, repository: str, tag: str) -> None:
         """Make an image of one layer."""
         self._request("POST", "/images/create", archive, fromSrc="-", repo=repository, tag=tag)
@@ -116,7 +136,9 @@ class DockerDaemon:
         """The body of an answer. Pushing and pulling answer a line of JSON for each step, failures among them."""
         connection = _UnixConnection(self._socket)
         try:
-            connection.request(method, f"{path}?{urlencode(query)}", body, {"X-Registry-Auth": "e30="})
+            credential = urlsafe_b64encode(json.dumps(self._credential).encode()).decode("ascii")
+            headers = {"X-Registry-Auth": credential, "Content-Type": "application/json"}
+            connection.request(method, f"{path}?{urlencode(query)}", body, headers)
             answer = connection.getresponse()
             content = answer.read()
         finally:

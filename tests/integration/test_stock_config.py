@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
+import bcrypt
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,14 +80,27 @@ class StockConfigTests(SynchronousTestCase):
             config: dict[str, Any] = yaml.safe_load(file)
         return config
 
-    def test_debian_asks_for_a_password(self) -> None:
-        """Without the means to ask for one, this version does not start: nothing is left open by mistake."""
-        registry = _OnFile(self.debian())
+    def test_debian_has_no_passwords(self) -> None:
+        """Its file names a directory where the passwords should be: nothing is left open by that mistake."""
+        config = self.debian()
+        config["auth"]["htpasswd"]["path"] = os.path.dirname(__file__)
+        registry = _OnFile(config)
         self.addCleanup(registry.__exit__, None, None, None)
-        with self.assertRaisesRegex(AssertionError, "auth: authentication is not"):
+        with self.assertRaisesRegex(AssertionError, r"auth\.htpasswd\.path: .* cannot be read: Is a directory"):
             registry.start()
 
     def test_debian(self) -> None:
+        config = self.debian()
+        users = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "users")
+        with open(users, "wb") as file:
+            file.write(b"alice:" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)) + b"\n")
+        config["auth"]["htpasswd"]["path"] = users
+        with _OnFile(config) as registry:
+            client = Client(registry.address)
+            self.assertEqual(client.get("/v2/")["WWW-Authenticate"], 'Basic realm="basic-realm"')
+            self.assertEqual(client.get("/v2/", {"Authorization": "Basic YWxpY2U6c2VjcmV0"}).status, 200)
+
+    def test_debian_without_passwords(self) -> None:
         config = self.debian()
         del config["auth"]
         self.assert_serves(config)

@@ -78,7 +78,7 @@ async def mount(registry: Registry) -> None:
 
 
 async def mount_from_any(registry: Registry) -> None:
-    async def may_pull(name: str) -> bool:
+    def may_pull(name: str) -> bool:
         return True
 
     await repository(registry, "new").blobs.mount_from_any(Digest.of(LAYER), may_pull)

@@ -15,7 +15,7 @@ from .support import RegistryCase, content_of, descriptor, image, origin, push_b
 NAME = "some/repo"
 
 
-async def anybody(name: str) -> bool:
+def anybody(name: str) -> bool:
     return True
 
 
@@ -182,7 +182,7 @@ class MountTests(BlobsCase):
         self.push(b"abc", repository=self.other("shown"))
         asked = []
 
-        async def may_pull(name: str) -> bool:
+        def may_pull(name: str) -> bool:
             asked.append(name)
             return name == "shown"
 
@@ -193,7 +193,7 @@ class MountTests(BlobsCase):
     def test_from_none(self) -> None:
         digest = self.push(b"abc", repository=self.other("secret"))
 
-        async def nobody(name: str) -> bool:
+        def nobody(name: str) -> bool:
             return False
 
         self.refused(BlobUnknown, self.repository.blobs.mount_from_any(digest, nobody))

@@ -6,13 +6,16 @@ looks at everything agree.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from typing import Any
 
+from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dregistry.digest import Digest
-from dregistry.registry import Registry
-from dregistry.registry.catalog import find_repositories
+from dregistry.registry import Registry, catalog
+from dregistry.registry.catalog import find_repositories, select_repositories
 from dregistry.storage import paths
 from dregistry.storage.memory import MemoryDriver
 
@@ -68,6 +71,60 @@ class SearchTests(RegistryCase):
             self.assertLessEqual(len(page), limit)
             found += page
         self.assertEqual(found, by_brute_force(names, "", 1000))
+
+
+@frozen
+class Chosen:
+    """Those that begin with one of the prefixes, and of these the ones that are named."""
+
+    prefixes: Sequence[str]
+    names: frozenset[str]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+
+class SelectionTests(RegistryCase):
+    @settings(max_examples=150, deadline=None)
+    @given(
+        st.sets(NAMES, max_size=12),
+        st.sets(st.one_of(NAMES, st.text("ab0/-.", max_size=3)), max_size=3),
+        st.one_of(st.just(""), NAMES),
+        LIMIT,
+        st.data(),
+    )
+    def test_selected(self, names: set[str], starts: set[str], after: str, limit: int, data: st.DataObject) -> None:
+        """The same as those of all that are in it."""
+        prefixes = [one for one in sorted(starts) if not any(one.startswith(x) for x in starts - {one})]
+        begin = {name for name in names if name.startswith(tuple(prefixes))}
+        chosen = data.draw(st.frozensets(st.sampled_from(sorted(begin)))) if begin else frozenset[str]()
+        driver = MemoryDriver()
+        result_of(fill(driver, names, set()))
+        found = result_of(select_repositories(driver, "_manifests", after, limit, Chosen(prefixes, chosen)))
+        self.assertEqual(found, by_brute_force(set(chosen), after, limit))
+
+    def test_bounded(self) -> None:
+        """Repositories beside the prefixes cost nothing, however many; a page is never larger than it need be."""
+        driver = MemoryDriver()
+        names = {f"{start}/{number:04}" for start in ("a", "m", "z") for number in range(1500)}
+        result_of(fill(driver, names, set()))
+        asked: list[tuple[str, int]] = []
+        original = catalog.find_repositories
+
+        async def find(driver: Any, child: str, after: str, limit: int) -> list[str]:
+            asked.append((after, limit))
+            return await original(driver, child, after, limit)
+
+        self.patch(catalog, "find_repositories", find)
+        last = frozenset({"m/1499"})
+        found = result_of(select_repositories(driver, "_manifests", "", 100, Chosen(["m/"], last)))
+        self.assertEqual(found, ["m/1499"])
+        self.assertLess(len(asked), 6)
+        self.assertTrue(all(after > "l" for after, _ in asked))
+        self.assertLessEqual(max(limit for _, limit in asked), 1000)
+        asked.clear()
+        result_of(select_repositories(driver, "_manifests", "", 100, Chosen([""], frozenset(names))))
+        self.assertEqual(asked, [("", 100)])
 
 
 class CatalogTests(RegistryCase):

@@ -76,7 +76,7 @@ class EventsTests(EventsCase):
         self.do(self.repository.blobs.mount(digest, "source"))
         self.heard_of(expected)
 
-        async def may_pull(name: str) -> bool:
+        def may_pull(name: str) -> bool:
             return name == "source"
 
         self.do(self.repository.blobs.mount_from_any(digest, may_pull))

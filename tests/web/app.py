@@ -11,9 +11,8 @@ from treq.testing import StubTreq
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from dregistry.auth import Access, IAccessController, Identity
+from dregistry.auth import Access, AccessControl, Credential, Grant, IAccessController, Identity, Policy, Rule
 from dregistry.digest import Digest
-from dregistry.errors import Denied, Unauthorized
 from dregistry.registry import Registry, Settings
 from dregistry.web import Api
 from dregistry.web._app import RegistryResource
@@ -46,18 +45,25 @@ class Answer:
 
 @implementer(IAccessController)
 class Doorkeeper:
-    """Grants what it was told to: to nobody in particular it says who could help, to a user that it will not be."""
+    """Believes whoever gives a name as the scheme of ``Authorization``, and remembers what they wanted."""
 
-    def __init__(self, *granted: tuple[str, str]) -> None:
-        self.granted = set(granted)
+    name = "doorkeeper"
+
+    def __init__(self) -> None:
         self.asked: list[list[Access]] = []
 
-    async def authorize(self, headers: Mapping[str, Sequence[str]], accesses: Sequence[Access]) -> Identity:
+    async def authenticate(self, credential: Credential, accesses: Sequence[Access]) -> Grant | None:
         self.asked.append(list(accesses))
-        user = headers["authorization"][0] if "authorization" in headers else ""
-        if all((access.name, access.action) in self.granted for access in accesses):
-            return Identity(user)
-        raise Denied("not you") if user else Unauthorized("who are you?", 'Basic realm="r"')
+        return Grant(Identity(credential.scheme)) if credential.scheme else None
+
+    def challenge(self, credential: Credential, accesses: Sequence[Access], error: str) -> str | None:
+        return 'Basic realm="r"'
+
+
+def guarded(*granted: tuple[str, str], keeper: Doorkeeper | None = None) -> AccessControl:
+    """Everybody may do what is granted, pairs of repository and action, and nobody anything else."""
+    rules = [Rule((name,), anonymous=True, actions=frozenset({action})) for name, action in granted]
+    return AccessControl([keeper or Doorkeeper()], Policy(tuple(rules)))
 
 
 class AppCase(RegistryCase):

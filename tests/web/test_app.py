@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 from dregistry.auth import Access
 from dregistry.digest import Digest
 from dregistry.registry import Settings
 from dregistry.storage import StorageFull, StorageUnavailable
 from dregistry.web import Links
+from dregistry.web._app import ROUTES
 
 from ..registry.faulty import FaultyDriver
 from ..registry.support import CONFIG, image
-from .app import AppCase, Doorkeeper
+from .app import AppCase, Doorkeeper, guarded
 
 DIGEST = Digest.of(b"nothing")
 UUID = "00000000-0000-0000-0000-000000000000"
@@ -111,26 +113,43 @@ class AccessTests(AppCase):
     def test_nobody(self) -> None:
         """Every route asks, and nothing is done for those who may not."""
         keeper = Doorkeeper()
-        self.serve(access=keeper)
+        self.serve(access=guarded(keeper=keeper))
         before = self.tree("/docker")
         for method, path, actions in REQUESTS:
             found = self.refuse(method, path, 401, "UNAUTHORIZED")
             self.assertEqual(found.headers["www-authenticate"], 'Basic realm="r"')
             resource = ("registry", "catalog") if path == "/v2/_catalog" else ("repository", "a/b")
             self.assertEqual(keeper.asked.pop(), [Access(*resource, action) for action in actions])
-            self.refuse(method, path, 403, "DENIED", authorization="somebody")
+            if path == "/v2/_catalog":
+                self.assertEqual(self.ask(method, path, 200, authorization="somebody").json, {"repositories": []})
+            else:
+                self.refuse(method, path, 403, "DENIED", authorization="somebody")
         self.assertEqual(self.tree("/docker"), before)
+
+    def test_all_routes(self) -> None:
+        """The requests above are of every route, and only what says that the server is there asks nobody."""
+        keeper = Doorkeeper()
+        self.serve(access=guarded(keeper=keeper))
+        asked = {(method, re.sub("a/b|v1|sha256:[0-9a-f]+|[0-9a-f-]{36}", "*", path)) for method, path, _ in REQUESTS}
+        known = {(method, re.sub("<[a-z:]+>", "*", route.rule)) for route in ROUTES for method in route.methods} - {
+            ("GET", "/v2/")
+        }
+        self.assertEqual(known - asked, set())
+        self.ask("GET", "/", 200)
+        self.assertEqual(keeper.asked, [])
 
     def test_version(self) -> None:
         """``/v2/`` asks who it is, and for nothing: clients find out there how to log in."""
         keeper = Doorkeeper()
-        self.serve(access=keeper)
-        self.ask("GET", "/v2/", 200)
-        self.assertEqual(keeper.asked, [[]])
+        self.serve(access=guarded(("a/b", "pull"), keeper=keeper))
+        found = self.refuse("GET", "/v2/", 401, "UNAUTHORIZED")
+        self.assertEqual(found.json["errors"][0]["detail"], None)
+        self.ask("GET", "/v2/", 200, authorization="somebody")
+        self.assertEqual(keeper.asked, [[], []])
 
     def test_identity(self) -> None:
         """Events know who it was, and how they asked."""
-        self.serve(access=Doorkeeper(("a/b", "pull"), ("a/b", "push")), links=Links("/p", "https://h"))
+        self.serve(access=guarded(("a/b", "pull"), ("a/b", "push")), links=Links("/p", "https://h"))
         content = b"abc"
         self.ask(
             "POST", f"/p/v2/a/b/blobs/uploads/?digest={Digest.of(content)}", 201, content,

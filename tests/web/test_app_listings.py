@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from dregistry.auth import AccessControl, Policy, Rule
 from dregistry.digest import Digest
 from dregistry.manifest import OCI_INDEX, OCI_MANIFEST
 from dregistry.storage import paths
 from dregistry.web._listing import PAGE
 
 from ..registry.support import CONFIG, LAYER, descriptor, image
-from .app import Answer, AppCase
+from .app import Answer, AppCase, Doorkeeper, guarded
 
 CATALOG = "/v2/_catalog"
 TAGS = "/v2/a/b/tags/list"
@@ -63,6 +64,37 @@ class CatalogTests(ListingCase):
         self.assertEqual(
             self.ask("GET", CATALOG + "?n=2", 200).headers["link"], '</v2/_catalog?last=a%2Fb&n=2>; rel="next"'
         )
+
+    def test_what_one_may_pull(self) -> None:
+        """Full pages of it, and no name of anything else, in no link either."""
+        secret = [f"s{number:03}" for number in range(50)]
+        self.repositories("a/1", "a/2", "a/3", "s000/1", "s025/1", "z", *secret)
+        rules = (
+            Rule(("a/*", "s*/1", "z"), frozenset({"alice"}), actions=frozenset({"pull"})),
+            Rule(("a/*",), anonymous=True, actions=frozenset({"pull"})),
+            Rule(("**",), frozenset({"root"}), actions=frozenset({"*"})),
+        )
+        self.serve(access=AccessControl([Doorkeeper()], Policy(rules)))
+        for user, n, expected in (
+            ("alice", 2, [["a/1", "a/2"], ["a/3", "s000/1"], ["s025/1", "z"]]),
+            ("alice", 6, [["a/1", "a/2", "a/3", "s000/1", "s025/1", "z"]]),
+            ("", 2, [["a/1", "a/2"], ["a/3"]]),
+            ("bob", 2, [["a/1", "a/2"], ["a/3"]]),
+        ):
+            headers = {"authorization": user} if user else {}
+            found, path = [], f"{CATALOG}?n={n}"
+            while path:
+                answer = self.ask("GET", path, 200, **headers)
+                self.assertNotIn("s0", answer.headers.get("link", "").replace("s000%2F1", "").replace("s025%2F1", ""))
+                found.append(answer.json["repositories"])
+                path = self.next(answer) or ""
+            self.assertEqual(found, expected, user)
+
+    def test_nothing_for_nobody(self) -> None:
+        self.repositories("a")
+        self.serve(access=guarded(("a", "push")))
+        self.refuse("GET", CATALOG, 401, "UNAUTHORIZED")
+        self.assertEqual(self.ask("GET", CATALOG, 200, authorization="bob").json, {"repositories": []})
 
     def test_default(self) -> None:
         names = [f"r{number:03}" for number in range(150)]

@@ -10,7 +10,7 @@ from dregistry.registry.uploads import Ticket
 from dregistry.storage import StorageFull, paths
 
 from ..registry.faulty import FaultyDriver, Interrupted
-from .app import BASE, Answer, AppCase, Doorkeeper
+from .app import BASE, Answer, AppCase, guarded
 
 UPLOADS = "/v2/a/b/blobs/uploads/"
 NOWHERE = UPLOADS + "00000000-0000-0000-0000-000000000000"
@@ -307,7 +307,7 @@ class MountTests(UploadsCase):
 
     def test_from_where_the_client_may_not_pull(self) -> None:
         self.upload(CONTENT, "secret")
-        self.serve(access=Doorkeeper(("a/b", "pull"), ("a/b", "push")))
+        self.serve(access=guarded(("a/b", "pull"), ("a/b", "push")))
         for user in ({}, {"authorization": "somebody"}):
             self.ask("POST", f"{UPLOADS}?mount={DIGEST}", 202, **user)
         self.refuse("GET", f"/v2/a/b/blobs/{DIGEST}", 404, "BLOB_UNKNOWN")
@@ -315,7 +315,7 @@ class MountTests(UploadsCase):
     def test_from_what_is_named_where_the_client_may_not_pull(self) -> None:
         """A named source is no way around either."""
         self.upload(CONTENT, "secret")
-        self.serve(access=Doorkeeper(("a/b", "pull"), ("a/b", "push")))
+        self.serve(access=guarded(("a/b", "pull"), ("a/b", "push")))
         for user in ({}, {"authorization": "somebody"}):
             self.ask("POST", f"{UPLOADS}?mount={DIGEST}&from=secret", 202, **user)
         self.refuse("GET", f"/v2/a/b/blobs/{DIGEST}", 404, "BLOB_UNKNOWN")

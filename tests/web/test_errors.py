@@ -36,6 +36,7 @@ TABLE = {
     "BLOB_UPLOAD_INVALID": (404, "blob upload invalid"),
     "PAGINATION_NUMBER_INVALID": (400, "invalid number of results requested"),
     "TAG_INVALID": (400, "manifest tag did not match URI"),
+    "TOOMANYREQUESTS": (429, "too many requests"),
 }
 """What distribution v3 answers, by code."""
 
@@ -136,8 +137,11 @@ class StatusTests(SynchronousTestCase):
         self.assertNotIn("retry-after", answered(found))
         found, _ = self.answer(errors.Unsupported("why", ["GET"], 60))
         self.assertEqual(answered(found)["retry-after"], "60")
-        found, _ = self.answer(errors.Unauthorized("why", challenge='Basic realm="r"'))
-        self.assertEqual(answered(found)["www-authenticate"], 'Basic realm="r"')
+        found, _ = self.answer(errors.Unauthorized(['Basic realm="r"', 'Bearer realm="\u00e4"']))
+        values = found.responseHeaders.getRawHeaders(b"www-authenticate")
+        self.assertEqual(values, [b'Basic realm="r"', 'Bearer realm="\u00e4"'.encode()])
+        found, _ = self.answer(errors.TooManyRequests("why", 7))
+        self.assertEqual((found.responseCode, answered(found)["retry-after"]), (429, "7"))
 
 
 class FailureTests(SynchronousTestCase):

@@ -82,6 +82,31 @@ class BaseTests(SynchronousTestCase):
                 self.assertEqual(self.base(headers, address=address), expected)
 
 
+class SignInTests(SynchronousTestCase):
+    """Where passwords are sent to."""
+
+    def url(self, headers: dict[str, str], secure: bool = False, links: Links | None = None) -> str:
+        return (links or Links()).sign_in_url(request(headers, secure))
+
+    def test_tls_is_assumed(self) -> None:
+        """A proxy may end it and not say so; nobody is told to send a password without."""
+        self.assertEqual(self.url({"Host": "r.example:5000"}), "https://r.example:5000")
+        self.assertEqual(self.url({"Host": "10.0.0.5"}), "https://10.0.0.5")
+        self.assertEqual(self.url({"Host": "localhost.example"}), "https://localhost.example")
+        self.assertEqual(self.url({"Host": "r.example", "Forwarded": "for=192.0.2.1"}), "https://r.example")
+
+    def test_this_machine(self) -> None:
+        for host in ("localhost", "localhost:5000", "LOCALHOST:1", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000"):
+            self.assertEqual(self.url({"Host": host}), f"http://{host}")
+            self.assertEqual(self.url({"Host": host}, secure=True), f"https://{host}")
+
+    def test_what_is_said(self) -> None:
+        self.assertEqual(self.url({"Host": "a", "X-Forwarded-Proto": "http"}), "http://a")
+        self.assertEqual(self.url({"Host": "a", "Forwarded": "proto=http;host=b"}), "http://b")
+        self.assertEqual(self.url({"Host": "localhost", "X-Forwarded-Proto": "https"}), "https://localhost")
+        self.assertEqual(self.url({"Host": "a"}, links=Links(host="http://r.example")), "http://r.example")
+
+
 class LocationTests(SynchronousTestCase):
     def test_absolute(self) -> None:
         found = request({"Host": "r.example"})

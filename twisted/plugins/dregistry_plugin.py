@@ -2,6 +2,7 @@
 
 from twisted.application.service import ServiceMaker
 
+from dregistry.auth.factories import HtpasswdFactory, MtlsFactory, SillyFactory, TokenFactory, TokenServerFactory
 from dregistry.storage.factories import FilesystemFactory, MemoryFactory
 from dregistry.storage.middleware.factories import RedirectFactory, RewriteFactory
 
@@ -10,3 +11,8 @@ filesystem = FilesystemFactory()
 inmemory = MemoryFactory()
 redirect = RedirectFactory()
 rewrite = RewriteFactory()
+silly = SillyFactory()
+htpasswd = HtpasswdFactory()
+token = TokenFactory()
+tokenserver = TokenServerFactory()
+mtls = MtlsFactory()
