@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
@@ -22,9 +22,10 @@ from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
 from .config import Configuration
 from .listen import listening_sockets
+from .purging import UploadPurging
 from .registry import Core, Registry, Settings
 from .registry.validation import ManifestPolicy
-from .storage import DriverContext
+from .storage import DriverContext, IAttendance, ILock, IStorageDriver
 from .web import AccessLog, Api, Links, RegistrySite
 
 _access_log = Logger("access")
@@ -40,9 +41,21 @@ class Server:
     """
 
     site: RegistrySite
+    _driver: IStorageDriver
     _access: AccessControl | None
     _pools: Sequence[ThreadPool]
     _drain_timeout: float
+    _read_only: bool
+    _attendance: list[ILock] = field(factory=list)
+
+    def attend(self) -> bool:
+        """Announce that this process may write, if it may; False if another has the storage for itself."""
+        if self._read_only or self._attendance or not IAttendance.providedBy(self._driver):
+            return True
+        lock = self._driver.attend()
+        if lock is not None:
+            self._attendance.append(lock)
+        return lock is not None
 
     def start(self) -> None:
         """Before the first connection."""
@@ -57,6 +70,8 @@ class Server:
         await self.site.drain(self._drain_timeout)
         for pool in self._pools:
             pool.stop()
+        while self._attendance:
+            self._attendance.pop().release()
 
 
 def build_server(setup: Setup, reactor: Any) -> Server:
@@ -76,7 +91,8 @@ def build_server(setup: Setup, reactor: Any) -> Server:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     registry = Registry(Core(driver, threads, _settings(config)))
     site = RegistrySite(_api(config, registry, access), reactor, access_log)
-    return Server(site, access, (pool, auth_pool), config.http.draintimeout)
+    read_only = config.storage.maintenance.readonly.enabled
+    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only)
 
 
 def _settings(config: Configuration) -> Settings:
@@ -122,12 +138,20 @@ class RegistryService(Service):
     A registry that listens from its start to its stop.
 
     :param listening: the socket to serve; None to make one as the configuration says.
+    :param purging: runs beside it; None if another process sees to that.
     """
 
-    def __init__(self, setup: Setup, reactor: Any, listening: socket.socket | None = None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        reactor: Any,
+        listening: socket.socket | None = None,
+        purging: UploadPurging | None = None,
+    ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
         self._listening = listening
+        self._purging = purging
         self._port: IListeningPort | None = None
         self._server = build_server(setup, reactor)
 
@@ -139,13 +163,25 @@ class RegistryService(Service):
             except (OSError, ValueError) as error:
                 sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
 
+    def attend(self) -> None:
+        """
+        Let no collection of garbage begin while this registry takes writes.
+
+        :raise SystemExit: while one is going on.
+        """
+        if not self._server.attend():
+            sys.exit("storage: its garbage is being collected; until that ends it can only be served read-only")
+
     def startService(self) -> None:
         super().startService()
+        self.attend()
         self._server.start()
         listening, self._listening = self._listening, None
         assert listening is not None
         self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
         listening.close()
+        if self._purging is not None:
+            self._purging.startService()
 
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is under way any more."""
@@ -157,4 +193,6 @@ class RegistryService(Service):
             stopped = self._port.stopListening()
             if stopped is not None:
                 await stopped
+        if self._purging is not None:
+            await self._purging.stopService()
         await self._server.stop()

@@ -17,6 +17,7 @@ from . import __version__
 from ._tls import tls_if
 from .backends import read_setup
 from .config import ConfigError
+from .purging import UploadPurging
 from .workers import Supervisor, worker_count
 
 _log = Logger()
@@ -53,11 +54,14 @@ def makeService(options: Options) -> IService:
         _log.info("dregistry {version}: {enabled}", version=__version__, enabled=setup.describe_enabled())
         with tls_if(count == 1 and setup.needs_tls):
             from twisted.internet import reactor
+        rules = setup.config.storage.maintenance.uploadpurging
+        shared = setup.storage.factory.shared
+        purging = UploadPurging(path, rules.interval, reactor) if rules.enabled and shared else None
         if count == 1:
             with tls_if(setup.needs_tls):
                 from .server import RegistryService
-            return RegistryService(setup, reactor)
+            return RegistryService(setup, reactor, purging=purging)
     except ConfigError as error:
         sys.exit(str(error))
     twistd: Any = options.parent or {}
-    return Supervisor(path, setup, count, reactor, bool(twistd.get("nodaemon")))
+    return Supervisor(path, setup, count, reactor, bool(twistd.get("nodaemon")), purging)

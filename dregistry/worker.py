@@ -79,6 +79,7 @@ def main() -> None:
     os.close(LISTENING)
     try:
         service = RegistryService(setup, reactor, listening)
+        service.attend()
     except ConfigError as error:
         sys.exit(str(error))
 

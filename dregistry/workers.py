@@ -29,6 +29,7 @@ from ._memory import settle
 from .backends import Setup, read_setup
 from .config import ConfigError, Problem
 from .listen import listening_sockets
+from .purging import UploadPurging
 
 LISTENING = 3
 """The descriptor by which a worker has its socket."""
@@ -63,15 +64,25 @@ class Supervisor(Service):
     """
     :param path: of the configuration file, which is read again when the process gets SIGHUP.
     :param inherit_output: whether workers write to this process's output; else what they write is logged here.
+    :param purging: runs beside them, once for all.
     """
 
-    def __init__(self, path: str, setup: Setup, count: int, reactor: Any, inherit_output: bool) -> None:
+    def __init__(
+        self,
+        path: str,
+        setup: Setup,
+        count: int,
+        reactor: Any,
+        inherit_output: bool,
+        purging: UploadPurging | None = None,
+    ) -> None:
         self._path = path
         self._http = setup.config.http
         self._setup = pickle.dumps(setup)
         self._count = count
         self._reactor = reactor
         self._inherit_output = inherit_output
+        self._purging = purging
         self._slots: list[_Slot] = []
 
     def privilegedStartService(self) -> None:
@@ -87,6 +98,8 @@ class Supervisor(Service):
         settle()
         for slot in self._slots:
             slot.start()
+        if self._purging is not None:
+            self._purging.startService()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         _log.info("{count} workers serve {address}", count=self._count, address=self._http.addr)
 
@@ -109,7 +122,10 @@ class Supervisor(Service):
         """Fires when all workers have drained and ended."""
         super().stopService()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        ended = DeferredList([slot.stop(self._http.draintimeout + _GRACE) for slot in self._slots])
+        ending = [slot.stop(self._http.draintimeout + _GRACE) for slot in self._slots]
+        if self._purging is not None:
+            ending.append(self._purging.stopService())
+        ended = DeferredList(ending)
         return ended.addCallback(lambda _: None)
 
     def spawn(self, worker: _Worker, listening: socket.socket) -> None:

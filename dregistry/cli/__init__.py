@@ -34,8 +34,11 @@ class Command:
 
 COMMANDS = (
     Command("check-config", "check_config", "say all that is wrong with a configuration, as the start would"),
+    Command("garbage-collect", "garbage_collect", "remove what no manifest needs"),
     Command("plugins", "plugins", "list the plugins that are installed, and their options"),
     Command("policy", "policy", "say whether the access policy allows something, and by which rule"),
+    Command("purge-uploads", "purge_uploads", "remove uploads that nobody goes on with"),
+    Command("scrub", "scrub", "read every blob, and see whether it has its digest"),
 )
 
 

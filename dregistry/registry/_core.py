@@ -4,6 +4,7 @@ What all parts of the domain share: the driver, threads, settings and listeners 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,15 @@ from twisted.logger import Logger
 
 from ..digest import Digest
 from ..errors import DigestInvalid, Unsupported
-from ..storage import IRedirecting, IStorageDriver, PathNotFound, Threads
+from ..storage import FileInfo, IRedirecting, IRenewing, IStorageDriver, PathNotFound, Threads
 from ._contents import ContentCache
 from ._hashes import HashCache
 from ._locks import Locks
 from .listener import IRegistryListener, RegistryEvent
 from .validation import ManifestPolicy
+
+LEASE_STEP = 3600.0
+"""Seconds within which a lease need not be renewed again."""
 
 _log = Logger()
 
@@ -75,6 +79,16 @@ class Core:
         """Make the link, unless it is there already."""
         if await self.read_link(path) != digest:
             await self.driver.put_content(path, str(digest).encode("ascii"))
+
+    def renew(self, path: str, info: FileInfo) -> None:
+        """
+        Content that a client was told to be there is young again: its lease, see docs/design/online-gc.md.
+
+        :param info: of ``path``.
+        """
+        old = info.modified is not None and time.time() - info.modified > LEASE_STEP
+        if old and IRenewing.providedBy(self.driver):
+            self.driver.renew(path)
 
     async def tell(self, event: RegistryEvent) -> None:
         """Let every listener hear of it; one that fails is logged."""

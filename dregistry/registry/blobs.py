@@ -77,7 +77,7 @@ class Blobs:
     @guarded
     async def stat(self, digest: Digest) -> Descriptor:
         """
-        The descriptor of a blob of this repository.
+        The descriptor of a blob of this repository. Whoever asks may be about to refer to it: this renews its lease.
 
         :raise BlobUnknown: if the repository has no such blob.
         """
@@ -86,6 +86,7 @@ class Blobs:
             info = await self._core.driver.stat(path)
         except PathNotFound:
             raise BlobUnknown(str(digest)) from None
+        self._core.renew(path, info)
         return Descriptor(OCTET_STREAM, digest, info.size)
 
     @guarded

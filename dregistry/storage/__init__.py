@@ -18,29 +18,35 @@ from ._interfaces import (
     WriterBusy,
 )
 from ._redirecting import IRedirecting
+from ._walking import IAttendance, IRenewing, IWalking, Leftover, Tree
 from .middleware import IStorageMiddleware, IStorageMiddlewareFactory, StorageMiddleware
 
 __all__ = [
     "API_VERSION",
     "DriverContext",
     "FileInfo",
+    "IAttendance",
     "IDirectorySearch",
     "ILocalFiles",
     "ILock",
     "ILocking",
     "IRedirecting",
+    "IRenewing",
     "IStorageDriver",
     "IStorageDriverFactory",
     "IStorageMiddleware",
     "IStorageMiddlewareFactory",
+    "IWalking",
     "IWriter",
     "InvalidOffset",
     "InvalidPath",
+    "Leftover",
     "PathNotFound",
     "StorageError",
     "StorageFull",
     "StorageMiddleware",
     "StorageUnavailable",
     "Threads",
+    "Tree",
     "WriterBusy",
 ]

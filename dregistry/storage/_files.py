@@ -58,6 +58,15 @@ def read_whole(target: str) -> bytes:
         os.close(descriptor)
 
 
+def read_start(target: str, size: int) -> bytes:
+    """The first ``size`` bytes of a file."""
+    descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def replace(contents: Sequence[tuple[str, bytes]], durability: Durability | None) -> None:
     """
     Put each content at its place in one step, missing directories included, in the order given.

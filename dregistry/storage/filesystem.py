@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from heapq import nsmallest
 from stat import S_ISDIR
 from typing import BinaryIO
@@ -35,8 +36,10 @@ from ._interfaces import (
     StorageUnavailable,
     Threads,
 )
+from ._local_tree import LocalTree, attend, keep_out
 from ._os_errors import translated, translation
 from ._path import check_path
+from ._walking import IAttendance, IRenewing, IWalking, Tree
 
 _PIECE = 1 << 20
 _SMALL = 1 << 16
@@ -56,7 +59,7 @@ class FilesystemOptions:
     maxthreads: int = 100
 
 
-@implementer(IStorageDriver, ILocalFiles, ILocking, IDirectorySearch)
+@implementer(IStorageDriver, ILocalFiles, ILocking, IDirectorySearch, IWalking, IRenewing, IAttendance)
 class FilesystemDriver:
     name = "filesystem"
 
@@ -99,6 +102,19 @@ class FilesystemDriver:
     def open_local(self, path: str) -> BinaryIO:
         with translated(path):
             return open(self._at(path), "rb", buffering=0)
+
+    def tree(self) -> Tree:
+        return LocalTree(self._root)
+
+    def renew(self, path: str) -> None:
+        with suppress(OSError):
+            os.utime(self._at(path))
+
+    def attend(self) -> ILock | None:
+        return attend(self._root)
+
+    def keep_out(self) -> ILock | None:
+        return keep_out(self._root)
 
     async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         target = self._at(path)

@@ -16,6 +16,9 @@ Where things are: the layout of distribution (registry:2 and 3), and the only mo
             _referrers                                  (ours) see dregistry.registry.referrers
                 subjects/<algorithm>/<hex>/<algorithm>/<hex>/descriptor
                 scanned
+        _dregistry                                      (ours) what no client is served
+            quarantine/<algorithm>/<hex>/data           a blob that did not have its digest
+            scrub                                       how far a scrub has come
 
 A ``link`` file holds a digest. The bytes of manifests are blobs like any other.
 """
@@ -26,16 +29,33 @@ from ..digest import Digest
 
 ROOT = "/docker/registry/v2"
 REPOSITORIES = f"{ROOT}/repositories"
+BLOBS = f"{ROOT}/blobs"
+QUARANTINE = f"{ROOT}/_dregistry/quarantine"
+SCRUB = f"{ROOT}/_dregistry/scrub"
 MANIFESTS_DIRECTORY = "_manifests"
 """The child that makes a directory below REPOSITORIES a repository with manifests."""
 
 
 def blob_data(digest: Digest) -> str:
-    return f"{ROOT}/blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
+    return f"{blob(digest)}/data"
+
+
+def blob(digest: Digest) -> str:
+    """The directory of a blob's data."""
+    return f"{BLOBS}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+
+def quarantined(digest: Digest) -> str:
+    return f"{QUARANTINE}/{digest.algorithm}/{digest.hex}/data"
 
 
 def repository(name: str) -> str:
     return f"{REPOSITORIES}/{name}"
+
+
+def layers(name: str) -> str:
+    """The directory of algorithms; below each, a directory for each blob's hex."""
+    return f"{REPOSITORIES}/{name}/_layers"
 
 
 def layer(name: str, digest: Digest) -> str:
@@ -77,12 +97,26 @@ def tag_current_link(name: str, tag: str) -> str:
     return f"{tags(name)}/{tag}/current/link"
 
 
+def tag_index(name: str, tag: str) -> str:
+    """The directory of algorithms; below each, a directory for each manifest's hex."""
+    return f"{tags(name)}/{tag}/index"
+
+
+def tag_index_entry(name: str, tag: str, digest: Digest) -> str:
+    """The directory of a link."""
+    return f"{tag_index(name, tag)}/{digest.algorithm}/{digest.hex}"
+
+
 def tag_index_link(name: str, tag: str, digest: Digest) -> str:
-    return f"{tags(name)}/{tag}/index/{digest.algorithm}/{digest.hex}/link"
+    return f"{tag_index_entry(name, tag, digest)}/link"
+
+
+def uploads(name: str) -> str:
+    return f"{REPOSITORIES}/{name}/_uploads"
 
 
 def upload(name: str, uuid: str) -> str:
-    return f"{REPOSITORIES}/{name}/_uploads/{uuid}"
+    return f"{uploads(name)}/{uuid}"
 
 
 def upload_data(name: str, uuid: str) -> str:

@@ -36,7 +36,7 @@ class DockerRegistry(RunningRegistry):
         return [self._program, "serve", self._config]
 
 
-def collect_garbage(data: str, config: str) -> str:
+def collect_garbage(data: str, config: str, *flags: str) -> str:
     """
     Run registry:2's garbage collection on a directory.
 
@@ -45,7 +45,7 @@ def collect_garbage(data: str, config: str) -> str:
     """
     with open(config, "w", encoding="utf-8") as file:
         yaml.safe_dump({"version": 0.1, "storage": {"filesystem": {"rootdirectory": data}}}, file)
-    command = [program(), "garbage-collect", config]
+    command = [program(), "garbage-collect", *flags, config]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise AssertionError(f"garbage-collect exited with {done.returncode}:\n{done.stdout}{done.stderr}")

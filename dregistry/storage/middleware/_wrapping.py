@@ -12,9 +12,10 @@ from zope.interface import Interface, alsoProvides, providedBy
 from .._abilities import ILocalFiles
 from .._interfaces import IStorageDriver
 from .._redirecting import IRedirecting
+from .._walking import IWalking
 from ._interfaces import IStorageMiddleware
 
-_AROUND_READ = (ILocalFiles, IRedirecting)
+_AROUND_READ = (ILocalFiles, IRedirecting, IWalking)
 """Abilities by which content gets to clients without ``read``."""
 
 

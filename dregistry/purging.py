@@ -1,0 +1,116 @@
+"""
+Upload purging, now and then, beside a registry that serves.
+
+Each round is a process of its own, ``dregistry purge-uploads --scheduled``, which reads the configuration anew: the
+process that supervises needs none of what that takes, and nothing waits for a slow storage.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+_LATEST_START = 3600.0
+"""Seconds within which the first round begins, at random, as in distribution: registries that are started together, on
+one storage, do not all begin at once."""
+
+_log = Logger()
+
+
+class UploadPurging(Service):
+    """
+    :param path: of the configuration file.
+    :param interval: seconds from the end of a round to the next.
+    :param first: gives the seconds to the first round.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        interval: float,
+        reactor: Any,
+        first: Callable[[], float] = lambda: random.uniform(0, _LATEST_START),  # noqa: S311
+    ) -> None:
+        self._path = path
+        self._interval = interval
+        self._reactor = reactor
+        self._first = first
+        self._next: IDelayedCall | None = None
+        self._round: _Round | None = None
+
+    def startService(self) -> None:
+        super().startService()
+        self._next = self._reactor.callLater(self._first(), self._start_round)
+
+    def stopService(self) -> Deferred[None]:
+        """A round that is under way is broken off: what it has not removed, the next one will. Fires when it ended."""
+        super().stopService()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        return succeed(None) if self._round is None else self._round.stop()
+
+    def _start_round(self) -> None:
+        self._next = None
+        self._round = _Round(self._ended)
+        command = [sys.executable, "-m", "dregistry.cli.purge_uploads", "--scheduled", self._path]
+        self._reactor.spawnProcess(self._round, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: "r"})
+
+    def _ended(self) -> None:
+        self._round = None
+        if self.running:
+            self._next = self._reactor.callLater(self._interval, self._start_round)
+
+
+class _Round(ProcessProtocol):
+    """:param ended: called when the process has ended."""
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self._ended = ended
+        self._waiting: list[Deferred[None]] = []
+        self._output = {1: b"", 2: b""}
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.closeStdin()
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        *lines, self._output[childFD] = (self._output[childFD] + data).split(b"\n")
+        for line in lines:
+            self._tell(childFD, line)
+
+    def _tell(self, descriptor: int, line: bytes) -> None:
+        tell = _log.info if descriptor == 1 else _log.error
+        tell("upload purging: {line}", line=line.decode("utf-8", "replace"))
+
+    def processEnded(self, reason: Failure) -> None:
+        for descriptor, rest in self._output.items():
+            if rest:
+                self._tell(descriptor, rest)
+        if self._waiting:
+            for each in self._waiting:
+                each.callback(None)
+        elif getattr(reason.value, "exitCode", None) != 0:
+            _log.error("upload purging failed: {reason}", reason=reason.getErrorMessage())
+        self._ended()
+
+    def stop(self) -> Deferred[None]:
+        """Fires when the process has ended."""
+        ended: Deferred[None] = Deferred()
+        self._waiting.append(ended)
+        try:
+            if self.transport is not None:
+                self.transport.signalProcess("TERM")
+        except ProcessExitedAlready:
+            pass
+        return ended
