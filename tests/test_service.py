@@ -204,6 +204,12 @@ class SettingsTests(LoadingTestCase):
         text = "version: 0.1\nstorage: inmemory\nvalidation: {disabled: true, manifests: {urls: {allow: [a]}}}\n"
         self.assertEqual(_settings(self.config(text)).policy.allow, ())
 
+    def test_classes(self) -> None:
+        """With and without the rest of the validation."""
+        text = "version: 0.1\nstorage: inmemory\npolicy: {repository: {classes: [image, plugin]}}\n"
+        for more in ("", "validation: {disabled: true}\n"):
+            self.assertEqual(_settings(self.config(text + more)).policy.classes, {"image", "plugin"})
+
     def test_web(self) -> None:
         config = self.config(
             "version: 0.1\nstorage: {inmemory: , maintenance: {readonly: {enabled: true}}}\n"

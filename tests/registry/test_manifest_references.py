@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from dregistry.digest import Digest
-from dregistry.errors import ManifestBlobUnknown, ManifestInvalid
+from dregistry.errors import Denied, ManifestBlobUnknown, ManifestInvalid
 from dregistry.manifest import OCI_INDEX, OCI_MANIFEST
 from dregistry.registry import Settings
 from dregistry.registry.validation import LIST, NONE, ManifestPolicy
@@ -22,6 +22,9 @@ FOREIGN_TYPES = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
 )
+IMAGE = "application/vnd.oci.image.config.v1+json"
+DOCKER_IMAGE = "application/vnd.docker.container.image.v1+json"
+PLUGIN = "application/vnd.docker.plugin.v1+json"
 
 
 class ReferencesTests(ManifestsCase):
@@ -141,3 +144,38 @@ class PolicyTests(ManifestsCase):
         self.taken("https://example.com/a", deny="elsewhere")
         self.refused_url("https://example.com/b", deny="b$")
         self.refused_url("https://example.com/b", allow="example", deny="b$")
+
+
+class ClassTests(ManifestsCase):
+    """``policy.repository.classes``, and the classes that a token is for."""
+
+    def put(self, config_type: str, classes: set[str], granted: set[str] | None = None) -> Coroutine[Any, Any, Any]:
+        self.blobs()
+        content = image(config=descriptor(CONFIG, config_type))
+        manifests = self.repository_of(Settings(policy=ManifestPolicy(classes=frozenset(classes)))).manifests
+        return manifests.put(content, None, "v1", classes=granted)
+
+    def test_taken(self) -> None:
+        for config_type, classes, granted in (
+            (IMAGE, {"image"}, None),
+            (DOCKER_IMAGE, {"image", "plugin"}, {"image"}),
+            (PLUGIN, {"plugin"}, {"plugin"}),
+            (PLUGIN, set(), {"image"}),  # without the configuration's word, as with distribution
+            ("application/x", set(), None),
+        ):
+            self.do(self.put(config_type, classes, granted))
+
+    def test_denied(self) -> None:
+        for config_type, classes, granted, reason in (
+            (PLUGIN, {"image"}, None, "registry does not allow plugin manifest"),
+            (IMAGE, {"plugin"}, {"image"}, "registry does not allow image manifest"),
+            (PLUGIN, {"image", "plugin"}, {"image"}, "repository not authorized for plugin manifest"),
+            (IMAGE, {"image"}, set(), "repository not authorized for image manifest"),
+            ("application/x", {"image"}, None, "unknown manifest class for application/x"),
+        ):
+            error = self.refused(Denied, self.put(config_type, classes, granted))
+            self.assertEqual(error.reason, reason)
+
+    def test_an_index_has_none(self) -> None:
+        settings = Settings(policy=ManifestPolicy(classes=frozenset({"image"})))
+        self.do(self.repository_of(settings).manifests.put(index(), None, "v1"))
