@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import field, frozen
@@ -176,8 +177,8 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
-    config = loaded.config
-    return Setup(config, choose_storage(config, path, warn), choose_auth(config, path, warn))
+    choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth))
+    return Setup(loaded.config, *_all(path, *choices))
 
 
 def choose(
@@ -215,16 +216,7 @@ def choose_storage(config: Configuration, source: str, warn: Warn) -> StorageCho
         if not entry.disabled:
             place = f"middleware.storage[{index}]"
             calls.append((STORAGE_MIDDLEWARE, entry.name, entry.options, place, f"{place}.options"))
-    problems: list[Problem] = []
-    choices: list[Choice] = []
-    for call in calls:
-        try:
-            choices.append(choose(*call, source, warn))
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems, source=source)
-    driver, *middleware = choices
+    driver, *middleware = _all(source, *(partial(choose, *call, source, warn) for call in calls))
     return StorageChoice(driver.kind, driver.factory, driver.options, driver.path, source, tuple(middleware))
 
 
@@ -232,10 +224,13 @@ def choose_auth(config: Configuration, source: str, warn: Warn) -> AuthChoice:
     """
     The access controllers that the configuration names, and its policy.
 
-    :raise ConfigError: also if a controller says that it could not be built so.
+    :raise ConfigError: with all faults; also if a controller says that it could not be built so.
     """
-    controllers = tuple(_choose_controller(named, source, warn) for named in named_controllers(config.auth, source))
-    return AuthChoice(controllers, make_policy(config.auth.policy, source), config.auth.groups)
+    calls: list[Callable[[], Any]] = [
+        partial(_choose_controller, named, source, warn) for named in named_controllers(config.auth, source)
+    ]
+    *controllers, policy = _all(source, *calls, partial(make_policy, config.auth.policy, source))
+    return AuthChoice(tuple(controllers), policy, config.auth.groups)
 
 
 def _choose_controller(named: NamedController, source: str, warn: Warn) -> Choice:
@@ -245,6 +240,24 @@ def _choose_controller(named: NamedController, source: str, warn: Warn) -> Choic
     except auth.OptionsInvalid as error:
         raise ConfigError([Problem(f"{named.path}.{error.key}", error.message)], source=source) from None
     return choice
+
+
+def _all(source: str, *calls: Callable[[], Any]) -> list[Any]:
+    """
+    What each returns.
+
+    :raise ConfigError: with the faults of all.
+    """
+    problems: list[Problem] = []
+    found = []
+    for call in calls:
+        try:
+            found.append(call())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems, source=source)
+    return found
 
 
 def _owner(factory: Any) -> str:

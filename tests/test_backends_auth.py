@@ -122,6 +122,23 @@ class ControllerTests(AuthCase):
         self.choose(f"{HTPASSWD.replace('users}', 'new, provision: true}')}\n{TOKENSERVER}")
         self.assertEqual(os.listdir(self.folder), ["users"])
 
+    def test_all_faults(self) -> None:
+        """Of all controllers, and of the policy."""
+        faults = self.wrong(
+            "controllers:\n  - silly: {realm: r}\n  - ldap:\n  - htpasswd: {realm: r, path: FOLDER/none}\n"
+            "tokenserver: {keys: FOLDER/users}\npolicy: [{repositories: [A], users: [a], actions: [pull]}]"
+        )
+        self.assertEqual(
+            list(faults),
+            [
+                "auth.controllers[0].silly.service",
+                "auth.controllers[1].ldap",
+                "auth.controllers[2].htpasswd.path",
+                "auth.tokenserver.keys",
+                "auth.policy[0].repositories[0]",
+            ],
+        )
+
     def test_unknown_options(self) -> None:
         self.choose("silly: {realm: r, service: s, servise: t}")
         self.assertEqual(
