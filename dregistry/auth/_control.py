@@ -73,20 +73,32 @@ class AccessControl:
         :raise Unauthorized: if another credential may help.
         :raise Denied: if none will.
         """
-        asked = [*accesses, *wished]
+        asked = [*accesses, *wished] if wished else accesses
         found = await self.identify(credential, asked, self.controllers)
         if found is None:
             if not self._is_open(accesses):
                 raise self._unauthorized(credential, asked, self.controllers, "")
             return _NOBODY
-        grant = evolve(found[0], identity=self.with_groups(found[0].identity))
-        refused = [access for access in accesses if not self._policy_allows(grant.identity, access)]
-        if refused and grant.identity.name:
-            raise Denied(_sentence(grant.identity.name, refused[0]))
-        usable = [*accesses, *(access for access in wished if self._policy_allows(grant.identity, access))]
-        if refused or (grant.accesses is not None and not all(access in grant.accesses for access in usable)):
+        grant = found[0]
+        identity = self.with_groups(grant.identity)
+        if identity is not grant.identity:
+            grant = evolve(grant, identity=identity)
+        refused = [access for access in accesses if not self._policy_allows(identity, access)]
+        if refused and identity.name:
+            raise Denied(_sentence(identity.name, refused[0]))
+        if refused or not self._covers(grant, accesses, wished):
             raise self._unauthorized(credential, asked, self.controllers, INSUFFICIENT_SCOPE)
         return grant
+
+    def _covers(self, grant: Grant, accesses: Sequence[Access], wished: Sequence[Access]) -> bool:
+        """Whether a credential is for all that is needed, and for what else the policy would allow."""
+        limits = grant.accesses
+        if limits is None:
+            return True
+        for access in accesses:
+            if access not in limits:
+                return False
+        return all(access in limits or not self._policy_allows(grant.identity, access) for access in wished)
 
     def allows(self, grant: Grant, access: Access) -> bool:
         """Whether one that has passed may also do that."""

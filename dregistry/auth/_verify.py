@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 import jwt
-from attrs import field, frozen
+from attrs import frozen
 from jwt.api_jws import PyJWS
 
 from ._chain import verified_leaf
@@ -80,14 +80,6 @@ class Expectations:
     leeway: float
 
 
-@frozen
-class _Verified:
-    grant: Grant
-    claims: Mapping[str, Any] = field(repr=False)
-    not_before: float
-    expires: float
-
-
 class TokenVerifier:
     """Verifies each token once, and remembers it by its hash until it expires or the keys change."""
 
@@ -95,7 +87,7 @@ class TokenVerifier:
         self._keys = keys
         self._expected = expected
         self._seconds = seconds
-        self._verified = Remembered[_Verified](_REMEMBERED)
+        self._verified = Remembered[Grant](_REMEMBERED)
         self._changes = keys.changes
 
     async def grant(self, token: str) -> Grant:
@@ -103,13 +95,6 @@ class TokenVerifier:
         :raise InvalidCredential:
         :raise dregistry.errors.Unavailable: if there are no keys yet to verify it by.
         """
-        return (await self._found(token)).grant
-
-    async def claims(self, token: str) -> Mapping[str, Any]:
-        """What a good token says; raises as :meth:`grant` does."""
-        return (await self._found(token)).claims
-
-    async def _found(self, token: str) -> _Verified:
         if len(token) > LARGEST:
             raise InvalidCredential("token too large")
         await self._keys.now()
@@ -120,13 +105,19 @@ class TokenVerifier:
         now = self._seconds()
         found = self._verified.get(key, now)
         if found is None:
-            found = await self._verify(token, now)
-            self._verified.put(key, found, found.expires)
-        if now < found.not_before:
-            raise InvalidCredential("token not valid yet")
+            claims, expires = await self._verify(token, now)
+            found = grant_of(claims)
+            self._verified.put(key, found, expires)
         return found
 
-    async def _verify(self, token: str, now: float) -> _Verified:
+    async def claims(self, token: str) -> Mapping[str, Any]:
+        """What a good token says, which is not remembered; raises as :meth:`grant` does."""
+        if len(token) > LARGEST:
+            raise InvalidCredential("token too large")
+        return (await self._verify(token, self._seconds()))[0]
+
+    async def _verify(self, token: str, now: float) -> tuple[Mapping[str, Any], float]:
+        """The claims, and until when they are good."""
         if _FORM.fullmatch(token) is None:
             raise NotRecognised("not a token of three parts")
         header = _header(token)
@@ -143,7 +134,7 @@ class TokenVerifier:
             _jws.decode_complete(token, key.key, algorithms=[algorithm])
         except (jwt.PyJWTError, ValueError, TypeError):
             raise InvalidCredential("token with a wrong signature") from None
-        return self._checked(claims, now)
+        return claims, self._checked(claims, now)
 
     async def _key(self, header: Mapping[str, Any], now: float) -> VerificationKey:
         """By the first of ``x5c``, ``jwk`` and ``kid`` that there is. A ``jwk`` only names a key that is known."""
@@ -161,7 +152,8 @@ class TokenVerifier:
             raise InvalidCredential("token of an unknown key")
         return key
 
-    def _checked(self, claims: Mapping[str, Any], now: float) -> _Verified:
+    def _checked(self, claims: Mapping[str, Any], now: float) -> float:
+        """When the token expires, if it is for this registry and for now."""
         expected = self._expected
         audience = claims.get("aud")
         if expected.audience not in (audience if isinstance(audience, list) else [audience]):
@@ -169,10 +161,9 @@ class TokenVerifier:
         expires = _time(claims, "exp") + expected.leeway
         if now >= expires:
             raise InvalidCredential("token expired")
-        not_before = _time(claims, "nbf", 0.0) - expected.leeway
-        if now < not_before:
+        if now < _time(claims, "nbf", 0.0) - expected.leeway:
             raise InvalidCredential("token not valid yet")
-        return _Verified(_grant(claims), claims, not_before, expires)
+        return expires
 
 
 def _header(token: str) -> Mapping[str, Any]:
@@ -211,7 +202,12 @@ def _time(claims: Mapping[str, Any], name: str, default: float | None = None) ->
     return seconds
 
 
-def _grant(claims: Mapping[str, Any]) -> Grant:
+def grant_of(claims: Mapping[str, Any]) -> Grant:
+    """
+    What a token's claims are worth.
+
+    :raise InvalidCredential: if they are malformed.
+    """
     subject = claims.get("sub", "")
     groups: Any = claims.get("groups")
     listed = claims.get("access") or []

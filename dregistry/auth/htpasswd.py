@@ -111,7 +111,7 @@ class Htpasswd:
         self._seconds: Callable[[], float] = context.reactor.seconds
         self._key = secrets.token_bytes(32)
         self._right = Remembered[bool](_REMEMBERED)
-        self._checking: dict[bytes, list[Deferred[None]]] = {}
+        self._checking: dict[bytes, list[Deferred[bool]]] = {}
         self._hashing = 0
 
     def start(self) -> None:
@@ -166,21 +166,25 @@ class Htpasswd:
         """Whether the password is right. Requests that bring the same one at the same time share the work."""
         sharing = self._checking.get(mac)
         if sharing is not None:
-            waiting: Deferred[None] = Deferred()
+            waiting: Deferred[bool] = Deferred()
             sharing.append(waiting)
-            await waiting
-            return self._right.get(mac, self._seconds()) is not None
-        self._checking[mac] = []
+            return await waiting
+        sharing = self._checking[mac] = []
         try:
             await self._context.slowdown.attempt(address, name)
             right = await self._hash(password, hashed) and known
-            if right:
-                self._context.slowdown.succeeded(address, name)
-                self._right.put(mac, True, self._seconds() + _TRUSTED_FOR)
-            return right
-        finally:
-            for waiting in self._checking.pop(mac):
-                waiting.callback(None)
+        except Exception as error:
+            del self._checking[mac]
+            for waiting in sharing:
+                waiting.errback(error)
+            raise
+        del self._checking[mac]
+        if right:
+            self._context.slowdown.succeeded(address, name)
+            self._right.put(mac, True, self._seconds() + _TRUSTED_FOR)
+        for waiting in sharing:
+            waiting.callback(right)
+        return right
 
     async def _hash(self, password: bytes, hashed: bytes) -> bool:
         if self._hashing >= _MOST_HASHING:

@@ -136,10 +136,11 @@ class Policy:
         what they may pull); the rest is for those who may do everything everywhere.
         """
         if access.type == REPOSITORY:
-            return any(
-                self.rules[index].lists(access.action) and self.rules[index].names(identity)
-                for index in self._longest(access.name)[1]
-            )
+            for index in self._longest(access.name)[1]:
+                rule = self.rules[index]
+                if rule.lists(access.action) and rule.names(identity):
+                    return True
+            return False
         if access.name == "catalog":
             return bool(identity.name) or bool(self.selection(identity).prefixes)
         return any(

@@ -30,7 +30,7 @@ from ._interfaces import (
     Refreshable,
 )
 from ._signing import ALGORITHM, SigningKeys, read_directory
-from ._verify import Expectations, TokenVerifier
+from ._verify import Expectations, TokenVerifier, grant_of
 from ._watched import describe
 
 _FIVE_MINUTES = Seconds(300.0)
@@ -143,8 +143,7 @@ class TokenServer:
         controller, mark = claims.get("controller"), claims.get("mark")
         if not isinstance(controller, str) or not (mark is None or isinstance(mark, str)):
             raise InvalidCredential("malformed claims")
-        identity = (await self._refresh_tokens.grant(refresh_token)).identity
-        return Refreshable(identity, controller, mark)
+        return Refreshable(grant_of(claims).identity, controller, mark)
 
     async def _signed(self, audience: str, identity: Identity, issued: float, lifetime: float, **more: Any) -> str:
         key = await self._keys.newest()

@@ -88,6 +88,8 @@ def key(kind: str) -> Any:
         return rsa.generate_private_key(65537, 1024)
     if name == "ed":
         return ed25519.Ed25519PrivateKey.generate()
+    if name == "koblitz":
+        return ec.generate_private_key(ec.SECP256K1())
     return ec.generate_private_key({"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}[name])
 
 
@@ -163,8 +165,8 @@ def certificate(
         .not_valid_before(start)
         .not_valid_after(start + timedelta(days=more.get("days", 30)))
     )
-    if authority:
-        found = found.add_extension(x509.BasicConstraints(True, None), True)
+    if authority or "constraints" in more:
+        found = found.add_extension(x509.BasicConstraints(authority, None), True)
     if "alternatives" in more:
         found = found.add_extension(x509.SubjectAlternativeName(more["alternatives"]), False)
     return found.sign(key(signer), None if signer.startswith("ed") else hashes.SHA256())

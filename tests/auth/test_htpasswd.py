@@ -191,6 +191,13 @@ class FileTests(HtpasswdCase):
         for path in (options.path, options.path + ".password"):
             self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
 
+    def test_provision_fails(self) -> None:
+        """The start goes on, and nobody is let in."""
+        path = os.path.join(self.write("file", ""), "users")
+        htpasswd = Htpasswd(HtpasswdOptions("r", path, provision=True), self.context)
+        htpasswd.start()
+        self.refused(Unavailable, htpasswd.authenticate(basic("docker", "x"), ()))
+
 
 class CacheTests(HtpasswdCase):
     def test_once_a_minute(self) -> None:
@@ -236,6 +243,26 @@ class CacheTests(HtpasswdCase):
         for each in wrong:
             self.failureResultOf(each, InvalidCredential)
         self.assertEqual(threads.calls, 3)  # the file, the right one, the wrong one
+
+    def test_a_failure_is_shared(self) -> None:
+        """Who waits for the same check hears the same of it: a right password is never called wrong."""
+        self.patch(module, "_MOST_HASHING", 1)
+        threads = ThreadsThatWait()
+        htpasswd = Htpasswd(
+            HtpasswdOptions("realm", self.path("users")), AuthContext(self.clock, threads, self.slowdown)
+        )
+        busy = Deferred.fromCoroutine(htpasswd.authenticate(basic("bob", "x"), ()))
+        [(reading, read)] = threads.waiting
+        threads.waiting.clear()
+        reading.callback(read())
+        attempt = Deferred[None]()
+        self.patch(self.slowdown, "attempt", lambda address, user: attempt)
+        asked = [Deferred.fromCoroutine(htpasswd.authenticate(ALICE, ())) for _ in range(3)]
+        attempt.callback(None)
+        for each in asked:
+            self.failureResultOf(each, TooManyRequests)
+        threads.run_all()
+        self.failureResultOf(busy, InvalidCredential)
 
     def test_too_many(self) -> None:
         """Passwords that wait for a thread are few; the rest are told to come back."""

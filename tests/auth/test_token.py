@@ -399,11 +399,13 @@ class CertificateTests(TokenCase):
         root = certificate("P-256", authority=True)
         stranger = certificate("P-256-2", name="P-256", authority=True)
         no_authority = certificate("rsa", ("P-256", "P-256"), "middle")
+        none_at_all = certificate("rsa", ("P-256", "P-256"), "middle", constraints=True)
         self.bundle(root)
         for chain, reason in (
             ([stranger], "vouches"),
             ([certificate("P-256-3", ("P-256-2", "P-256")), stranger], "vouches"),
             ([certificate("P-256-3", ("rsa", "middle")), no_authority], "vouches"),
+            ([certificate("P-256-3", ("rsa", "middle")), none_at_all], "vouches"),
             ([certificate("P-256-3", ("P-256", "P-256"), days=0.5)], "vouches"),
             ([certificate("P-256-3", ("P-256", "P-256"), starts=1)], "vouches"),
             ([certificate("P-256-3", ("rsa", "middle"))], "vouches"),
@@ -420,6 +422,13 @@ class CertificateTests(TokenCase):
         root = certificate("P-256", authority=True)
         self.bundle(root)
         self.refuse(token("P-256-2", headers={"x5c": x5c(root)}), "signature")
+
+    def test_unfit_keys(self) -> None:
+        """That a root vouches for a key does not make it strong."""
+        for kind in ("weak", "koblitz"):
+            root = certificate(kind)
+            self.bundle(root, certificate("P-256"))
+            self.refuse(token(headers={"x5c": x5c(root)}), "unfit key")
 
     def test_malformed(self) -> None:
         self.bundle(certificate("P-256", authority=True))

@@ -41,7 +41,7 @@ from dregistry.errors import BadRequest, Unauthorized, Unavailable
 from dregistry.testing import AccessControllerSuite
 
 from ..storage.support import temporary_directory
-from .support import NOW, PULL_AB, PUSH_AB, AuthCase, basic, bearer, hashed
+from .support import NOW, PULL_AB, PUSH_AB, AuthCase, basic, bearer, hashed, key, signed
 
 DAY = 86400.0
 ALICE = Identity("alice", frozenset({"team"}))
@@ -195,6 +195,18 @@ class KeyTests(ServerCase):
         self.assertEqual(len(self.names()), 2)
         self.ask(one, self.issue(two))
         self.assertEqual(len(self.names()), 2)
+
+    def test_made_a_moment_ago(self) -> None:
+        """By another process, after this one has looked: it looks again for a token that names the key."""
+        one, two = self.serve(), self.serve()
+        self.ask(two, self.issue(one))
+        os.unlink(self.path(f"keys/{self.names()[0]}"))
+        self.clock.advance(0.5)
+        three = self.serve()
+        self.ask(two, self.issue(three))
+        for kid in ("x", "A" * 43, "../keys"):
+            hostile = signed(b'{"iss": "dregistry"}', key("P-256"), "ES256", {"kid": kid})
+            self.refused(InvalidCredential, two.authenticate(bearer(hostile), ()))
 
     def test_rotation(self) -> None:
         """A key signs for a month, and verifies as long as something may be good that it has signed."""
