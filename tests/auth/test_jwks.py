@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import trustme
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from treq.testing import StubTreq
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -209,9 +211,7 @@ class TlsTests(TestCase):
 
 
 def _key_and_certificate(found: Any) -> tuple[Any, Any]:
-    from OpenSSL.crypto import FILETYPE_PEM, load_certificate, load_privatekey
-
     return (
-        load_privatekey(FILETYPE_PEM, found.private_key_pem.bytes()),
-        load_certificate(FILETYPE_PEM, found.cert_chain_pems[0].bytes()),
+        load_pem_private_key(found.private_key_pem.bytes(), None),
+        load_pem_x509_certificate(found.cert_chain_pems[0].bytes()),
     )
