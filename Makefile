@@ -33,6 +33,7 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=examples/dregistry-sqlite $(BIN)/mypy --package dregistry_sqlite
 
 bench: dev
 	@sh bench/install-tools .venv/opt

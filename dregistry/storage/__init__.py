@@ -17,6 +17,7 @@ from ._interfaces import (
     Threads,
     WriterBusy,
 )
+from ._path import check_path
 from ._redirecting import IRedirecting
 from ._walking import IAttendance, IRenewing, IWalking, Leftover, Tree
 from .middleware import IStorageMiddleware, IStorageMiddlewareFactory, StorageMiddleware
@@ -49,4 +50,5 @@ __all__ = [
     "Threads",
     "Tree",
     "WriterBusy",
+    "check_path",
 ]

@@ -6,7 +6,7 @@ from ._access import AccessControllerSuite
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._storage_redirecting import RedirectingSuite
-from ._threads import InlineThreads
+from ._threads import InlineThreads, pooled_threads
 
 __all__ = [
     "AccessControllerSuite",
@@ -16,4 +16,5 @@ __all__ = [
     "LockingSuite",
     "RedirectingSuite",
     "StorageDriverSuite",
+    "pooled_threads",
 ]

@@ -47,7 +47,7 @@ class RunningRegistry:
     As a context manager: running inside, gone afterwards. :meth:`kill` and :meth:`start` in between leave the data and
     the port as they are.
 
-    :param settings: merged into the configuration, section by section.
+    :param settings: merged into the configuration, section by section; None for the driver takes it out.
     :param data: the data directory; a new one if None, removed at the end.
     """
 
@@ -74,6 +74,7 @@ class RunningRegistry:
         }
         for section, values in (settings or {}).items():
             config[section] = {**config.get(section, {}), **values} if isinstance(values, dict) else values
+        config["storage"] = {key: values for key, values in config["storage"].items() if values is not None}
         with open(self._config, "w", encoding="utf-8") as file:
             yaml.safe_dump(config, file)
 
@@ -84,12 +85,11 @@ class RunningRegistry:
 
     def start(self) -> None:
         """Start the process, and wait until it answers."""
-        environ = {**os.environ, **self._environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=self.folder,
-                env=environ,
+                env={**self._variables(), **self._environ},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -112,6 +112,9 @@ class RunningRegistry:
         finally:
             connection.close()
         return True
+
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
     def _command(self) -> list[str]:
         return [

@@ -10,11 +10,8 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from dregistry.storage._durability import Durability, EachFile
 from dregistry.storage.filesystem import FilesystemDriver
@@ -29,18 +26,6 @@ def temporary_directory(case: Any) -> str:
 
 def inline_driver(root: str, durability: Durability | None = None) -> FilesystemDriver:
     return FilesystemDriver(root, InlineThreads(), durability or EachFile())
-
-
-class Pool:
-    """Threads that last as long as a test."""
-
-    def __init__(self, case: Any) -> None:
-        self._pool = ThreadPool(0, 8)
-        self._pool.start()
-        case.addCleanup(self._pool.stop)
-
-    def run(self, call, *args):
-        return deferToThreadPool(reactor, self._pool, call, *args)
 
 
 def result_of(coroutine: Coroutine[Any, Any, Any]) -> Any:

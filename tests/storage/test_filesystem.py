@@ -11,9 +11,10 @@ from dregistry.testing import (
     LocalFilesSuite,
     LockingSuite,
     StorageDriverSuite,
+    pooled_threads,
 )
 
-from .support import Pool, temporary_directory
+from .support import temporary_directory
 
 
 class FilesystemSuite(StorageDriverSuite, LocalFilesSuite, LockingSuite, DirectorySearchSuite):
@@ -31,4 +32,4 @@ class ThreadedFilesystemDriverTests(FilesystemSuite, TestCase):
     """As it is served."""
 
     def make_driver(self) -> FilesystemDriver:
-        return FilesystemDriver(temporary_directory(self), Pool(self))
+        return FilesystemDriver(temporary_directory(self), pooled_threads(self))

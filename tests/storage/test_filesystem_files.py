@@ -15,9 +15,9 @@ from twisted.trial.unittest import TestCase
 
 from dregistry.storage import PathNotFound, StorageError, StorageUnavailable, WriterBusy
 from dregistry.storage.filesystem import FilesystemDriver
-from dregistry.testing import InlineThreads
+from dregistry.testing import InlineThreads, pooled_threads
 
-from .support import Pool, inline_driver, temporary_directory, tree
+from .support import inline_driver, temporary_directory, tree
 
 
 class _Case(TestCase):
@@ -157,7 +157,7 @@ class GivenUpTests(_Case):
 
     def setUp(self) -> None:
         super().setUp()
-        self.threads = Pool(self)
+        self.threads = pooled_threads(self)
         self.driver = FilesystemDriver(self.root, self.threads)
 
     async def test_write_given_up_then_closed(self) -> None:

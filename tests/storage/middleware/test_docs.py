@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 import unittest
-from pathlib import Path
 from typing import Any
 
 from twisted.logger import globalLogPublisher
@@ -15,19 +12,15 @@ from dregistry.storage import DriverContext
 from dregistry.testing import InlineThreads
 
 from ...config._loading import MINIMAL, LoadingTestCase
+from ...documents import write_files
 from ...plugin_folder import PluginFolder
 from ..support import result_of
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "middleware.md"
-FILE = re.compile(r"```python\n# (\S+)\n(.*?)```", re.DOTALL)
 
 
 class ExampleTests(LoadingTestCase):
     def setUp(self) -> None:
         self.folder = PluginFolder(self)
-        for name, text in FILE.findall(DOCUMENT.read_text(encoding="utf-8")):
-            with open(os.path.join(self.folder.path, name), "w", encoding="utf-8") as file:
-                file.write(text)
+        write_files("middleware.md", self.folder.path)
 
     def driver(self, options: str) -> Any:
         text = MINIMAL + f"middleware: {{storage: [{{name: metering, options: {options}}}]}}"
