@@ -217,7 +217,7 @@ class ChangeTests(ServedCase):
         """Good in any worker, until the password changes."""
         self.write_users(carol="carol's")
         carol = password("carol", "carol's")
-        self.until(lambda: self.statuses(carol, times=1) == {200})
+        self.until(lambda: self.statuses(carol, times=1) == {200} and self.statuses(carol) == {200})
         refresh_token = self.token(carol, offline_token="true")["refresh_token"]
         self.until(lambda: {self.refresh(refresh_token).status for _ in range(6)} == {200})
         self.write_users(carol="new")
