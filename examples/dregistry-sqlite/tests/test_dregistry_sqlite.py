@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
 
 from dregistry_sqlite import SqliteDriver, SqliteOptions
 from twisted.trial.unittest import TestCase
@@ -12,10 +14,15 @@ from dregistry.storage import StorageFull, WriterBusy
 from dregistry.testing import InlineThreads, LockingSuite, StorageDriverSuite, pooled_threads
 
 
+def temporary_folder(case):
+    folder = tempfile.mkdtemp(prefix="dregistry-sqlite-")
+    case.addCleanup(shutil.rmtree, folder)
+    return folder
+
+
 class SqliteDriverTests(StorageDriverSuite, LockingSuite, TestCase):
     def make_driver(self):
-        os.mkdir(folder := self.mktemp())
-        self.filename = os.path.join(folder, "registry.sqlite")
+        self.filename = os.path.join(temporary_folder(self), "registry.sqlite")
         return SqliteDriver(SqliteOptions(self.filename), self.make_threads())
 
     def make_threads(self):
@@ -76,7 +83,7 @@ class ThreadedSqliteDriverTests(SqliteDriverTests):
 class OpeningTests(TestCase):
     def test_no_database(self):
         """Whoever starts the registry is told."""
-        filename = self.mktemp()
+        filename = os.path.join(temporary_folder(self), "registry.sqlite")
         with open(filename, "w", encoding="ascii") as file:
             file.write("something else" * 100)
         error = self.assertRaises(OSError, SqliteDriver, SqliteOptions(filename), InlineThreads())
