@@ -150,11 +150,15 @@ class Server:
             connection.close()
 
 
-def dregistry(directory: Path, data: Path) -> Server:
-    """The checkout that this file is in, in the virtual environment that runs it."""
+def dregistry(directory: Path, data: Path, more: str = "") -> Server:
+    """
+    The checkout that this file is in, in the virtual environment that runs it.
+
+    :param more: sections of the configuration.
+    """
     twistd = str(Path(sys.executable).with_name("twistd"))
     command = [twistd, "--nodaemon", "--pidfile=", "dregistry", "--config"]
-    return _registry("dregistry", directory, data, command)
+    return _registry("dregistry", directory, data, command, more)
 
 
 def docker_registry(directory: Path, data: Path) -> Server:
@@ -184,11 +188,11 @@ def program(name: str) -> str:
     return found
 
 
-def _registry(name: str, directory: Path, data: Path, command: list[str]) -> Server:
+def _registry(name: str, directory: Path, data: Path, command: list[str], more: str = "") -> Server:
     """A registry with the one configuration that both have."""
     port = _free_port()
     config = directory / f"{name}.yml"
-    config.write_text(_REGISTRY.format(data=data, port=port))
+    config.write_text(_REGISTRY.format(data=data, port=port) + more)
     return Server(name, port, [*command, str(config)], "/v2/", directory / f"{name}.log")
 
 

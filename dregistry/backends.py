@@ -11,14 +11,15 @@ from typing import Any
 
 from attrs import field, frozen
 from twisted.logger import Logger
-from zope.interface import Interface
 
 from . import auth
 from . import config as configuration
+from ._choices import Choice, Kind, Warn, choose
+from ._sinks import NOTIFICATION_SINK, SinkChoice, choose_sinks
 from .auth import AccessControl, AuthContext, IAccessController, IAccessControllerFactory, Policy
 from .auth.section import NamedController, make_policy, named_controllers
 from .config import ConfigError, Configuration, Problem
-from .plugins import PluginError, build, find_factory, plugin_of
+from .plugins import plugin_of
 from .storage import (
     API_VERSION,
     DriverContext,
@@ -26,64 +27,32 @@ from .storage import (
     IStorageDriverFactory,
     IStorageMiddleware,
     IStorageMiddlewareFactory,
+    paths,
 )
 
+__all__ = [
+    "KINDS",
+    "AuthChoice",
+    "Choice",
+    "Kind",
+    "Setup",
+    "SinkChoice",
+    "StorageChoice",
+    "Warn",
+    "choose",
+    "choose_auth",
+    "choose_sinks",
+    "choose_storage",
+    "log_warning",
+    "read_setup",
+]
+
 _log = Logger()
-
-Warn = Callable[[Problem], None]
-"""Takes what does not stop the start."""
-
-
-@frozen
-class Kind:
-    """
-    Plugins of one sort.
-
-    :ivar title: what people call one.
-    :ivar factory: the interface of their factories.
-    :ivar api_version: of the contract that the core speaks.
-    """
-
-    title: str
-    factory: type[Interface]
-    api_version: int
-
 
 STORAGE_DRIVER = Kind("storage driver", IStorageDriverFactory, API_VERSION)
 STORAGE_MIDDLEWARE = Kind("storage middleware", IStorageMiddlewareFactory, API_VERSION)
 ACCESS_CONTROLLER = Kind("access controller", IAccessControllerFactory, auth.API_VERSION)
-KINDS = (STORAGE_DRIVER, STORAGE_MIDDLEWARE, ACCESS_CONTROLLER)
-
-
-@frozen
-class Choice:
-    """
-    A backend that the configuration names.
-
-    :ivar factory: as the interface of its kind says.
-    :ivar options: an instance of its options class.
-    :ivar path: of its options.
-    :ivar source: the name of the file.
-    """
-
-    kind: Kind
-    factory: Any
-    options: Any
-    path: str
-    source: str
-
-    def build(self, interface: type[Interface], *arguments: Any) -> Any:
-        """
-        What the factory builds of the options and ``arguments``.
-
-        :raise ConfigError: if it cannot, or if that does not keep the contract of ``interface``.
-        """
-        try:
-            return build(
-                interface, self.kind.title, self.factory.name, lambda: self.factory.build(self.options, *arguments)
-            )
-        except PluginError as error:
-            raise ConfigError([Problem(self.path, str(error))], source=self.source) from error
+KINDS = (STORAGE_DRIVER, STORAGE_MIDDLEWARE, ACCESS_CONTROLLER, NOTIFICATION_SINK)
 
 
 @frozen
@@ -143,21 +112,44 @@ class Setup:
     All that a process needs to know to serve. It is handed to workers by :mod:`pickle`.
 
     :ivar config: as read from the file and the environment.
+    :ivar sinks: of the endpoints of notifications.
     """
 
     config: Configuration
     storage: StorageChoice
     auth: AuthChoice = field(factory=AuthChoice)
+    sinks: tuple[SinkChoice, ...] = ()
 
     @property
     def needs_tls(self) -> bool:
-        """Whether a process that serves so speaks TLS, as a server or as a client."""
+        """Whether a process that serves so speaks TLS, as a server or as a client. Delivery of events is not meant."""
         return self.auth.needs_tls
+
+    @property
+    def records_events(self) -> bool:
+        """Whether anybody is to know what happens."""
+        return bool(self.sinks) or self.config.notifications.events.record
+
+    @property
+    def outbox_folder(self) -> str | None:
+        """
+        Where events are kept; None if they end with the process, as the storage does.
+
+        :raise ConfigError: if there is no place for them.
+        """
+        section = self.config.notifications
+        if section.spool or not self.storage.factory.shared:
+            return section.spool or None
+        if self.config.storage.driver == "filesystem":
+            return os.path.join(self.storage.options.rootdirectory, paths.NOTIFICATIONS.lstrip("/"))
+        problem = f"missing: the storage driver {self.config.storage.driver} has no folder for events"
+        raise ConfigError([Problem("notifications.spool", problem)], source=self.storage.source)
 
     def describe_enabled(self) -> str:
         """For the log: what is enabled, and whose it is."""
-        choices = (self.storage, *self.storage.middleware, *self.auth.controllers)
-        enabled = [f"{choice.kind.title} {choice.factory.name} ({_owner(choice.factory)})" for choice in choices]
+        choices = (self.storage, *self.storage.middleware, *self.auth.controllers, *self.sinks)
+        found = [f"{choice.kind.title} {choice.factory.name} ({_owner(choice.factory)})" for choice in choices]
+        enabled = list(dict.fromkeys(found))
         if self.auth.policy is not None:
             enabled.append(f"access policy of {len(self.auth.policy.rules)} rules")
         return ", ".join(enabled)
@@ -177,30 +169,11 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
-    choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth))
-    return Setup(loaded.config, *_all(path, *choices))
-
-
-def choose(
-    kind: Kind, name: str, parameters: Mapping[str, object], section: str, place: str, source: str, warn: Warn
-) -> Choice:
-    """
-    The backend of that kind and name.
-
-    :param parameters: its options, as the file has them.
-    :param section: the path of the section that names it, for the report.
-    :param place: the path of its options.
-    :param source: the name of the file.
-    :raise ConfigError: if there is none of that name, or if it does not take its options.
-    """
-    try:
-        factory = find_factory(kind.factory, kind.title, name, kind.api_version)
-    except PluginError as error:
-        raise ConfigError([Problem(section, str(error))], source=source) from None
-    options, warnings = configuration.read_options(parameters, factory.options, place, source)
-    for warning in warnings:
-        warn(warning)
-    return Choice(kind, factory, options, place, source)
+    choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth, choose_sinks))
+    setup = Setup(loaded.config, *_all(path, *choices))
+    if setup.records_events:
+        _ = setup.outbox_folder  # there must be one
+    return setup
 
 
 def choose_storage(config: Configuration, source: str, warn: Warn) -> StorageChoice:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from twisted.application.service import Service
@@ -26,7 +26,11 @@ from .purging import UploadPurging
 from .registry import Core, Registry, Settings
 from .registry.validation import ManifestPolicy
 from .storage import DriverContext, IAttendance, ILock, IStorageDriver
-from .web import AccessLog, Api, Links, RegistrySite
+from .web import AccessLog, Api, Links, RegistrySite, TrustedProxies
+
+if TYPE_CHECKING:
+    from .events import EventService
+    from .notifications.stream import EventFeed
 
 _access_log = Logger("access")
 
@@ -46,6 +50,7 @@ class Server:
     _pools: Sequence[ThreadPool]
     _drain_timeout: float
     _read_only: bool
+    _events: EventService | None
     _attendance: list[ILock] = field(factory=list)
 
     def attend(self) -> bool:
@@ -63,22 +68,29 @@ class Server:
             pool.start()
         if self._access is not None:
             self._access.start()
+        if self._events is not None:
+            self._events.start()
         settle()
 
     async def stop(self) -> None:
         """After the last connection was accepted: let what is under way come to its end."""
+        if self._events is not None:
+            self._events.feed.stop()
         await self.site.drain(self._drain_timeout)
+        if self._events is not None:
+            await self._events.stop()
         for pool in self._pools:
             pool.stop()
         while self._attendance:
             self._attendance.pop().release()
 
 
-def build_server(setup: Setup, reactor: Any) -> Server:
+def build_server(setup: Setup, reactor: Any, deliver: bool = False) -> Server:
     """
     Put it together; nothing runs yet.
 
-    :raise ConfigError: if a backend cannot be built.
+    :param deliver: whether this process delivers notifications.
+    :raise ConfigError: if a backend cannot be built, or the registry's events cannot be kept.
     """
     config, storage = setup.config, setup.storage
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
@@ -89,10 +101,20 @@ def build_server(setup: Setup, reactor: Any) -> Server:
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
-    registry = Registry(Core(driver, threads, _settings(config)))
-    site = RegistrySite(_api(config, registry, access), reactor, access_log)
+    events = _events(setup, reactor, deliver)
+    registry = Registry(Core(driver, threads, _settings(config), [] if events is None else [events.listener]))
+    api = _api(config, registry, access, None if events is None else events.feed)
+    site = RegistrySite(api, reactor, access_log)
     read_only = config.storage.maintenance.readonly.enabled
-    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only)
+    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only, events)
+
+
+def _events(setup: Setup, reactor: Any, deliver: bool) -> EventService | None:
+    if not setup.records_events:
+        return None
+    from .events import EventService
+
+    return EventService(setup, reactor, deliver)
 
 
 def _settings(config: Configuration) -> Settings:
@@ -108,11 +130,20 @@ def _settings(config: Configuration) -> Settings:
             classes,
         )
     return Settings(
-        config.storage.delete.enabled, config.limits.manifestbytes, policy, not config.storage.redirect.disable
+        config.storage.delete.enabled,
+        config.limits.manifestbytes,
+        policy,
+        not config.storage.redirect.disable,
+        config.notifications.events.includereferences,
     )
 
 
-def _api(config: Configuration, registry: Registry, access: AccessControl | None = None) -> Api:
+def _api(
+    config: Configuration,
+    registry: Registry,
+    access: AccessControl | None = None,
+    events: EventFeed | None = None,
+) -> Api:
     http = config.http
     headers = [
         (name.encode("latin-1"), value.encode("latin-1")) for name, values in http.headers.items() for value in values
@@ -130,6 +161,8 @@ def _api(config: Configuration, registry: Registry, access: AccessControl | None
         manifest_limit=config.limits.manifestbytes,
         tags_per_put=config.limits.tagsperput,
         strict_accept=config.compat.strictaccept,
+        proxies=TrustedProxies.parse(http.trustedproxies),
+        events=events,
     )
 
 
@@ -139,6 +172,8 @@ class RegistryService(Service):
 
     :param listening: the socket to serve; None to make one as the configuration says.
     :param purging: runs beside it; None if another process sees to that.
+    :param deliver: whether this process delivers notifications.
+    :raise ConfigError: see :func:`build_server`.
     """
 
     def __init__(
@@ -147,13 +182,14 @@ class RegistryService(Service):
         reactor: Any,
         listening: socket.socket | None = None,
         purging: UploadPurging | None = None,
+        deliver: bool = False,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
         self._listening = listening
         self._purging = purging
         self._port: IListeningPort | None = None
-        self._server = build_server(setup, reactor)
+        self._server = build_server(setup, reactor, deliver)
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""

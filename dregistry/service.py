@@ -52,15 +52,17 @@ def makeService(options: Options) -> IService:
         setup = read_setup(path)
         count = worker_count(setup, path)
         _log.info("dregistry {version}: {enabled}", version=__version__, enabled=setup.describe_enabled())
-        with tls_if(count == 1 and setup.needs_tls):
+        alone = count == 1
+        with tls_if(alone and (setup.needs_tls or bool(setup.sinks))):
             from twisted.internet import reactor
+
+            if alone:
+                from .server import RegistryService
         rules = setup.config.storage.maintenance.uploadpurging
         shared = setup.storage.factory.shared
         purging = UploadPurging(path, rules.interval, reactor) if rules.enabled and shared else None
-        if count == 1:
-            with tls_if(setup.needs_tls):
-                from .server import RegistryService
-            return RegistryService(setup, reactor, purging=purging)
+        if alone:
+            return RegistryService(setup, reactor, purging=purging, deliver=True)
     except ConfigError as error:
         sys.exit(str(error))
     twistd: Any = options.parent or {}

@@ -2,7 +2,8 @@
 Several processes that serve one address.
 
 The process that twistd starts supervises: it makes the sockets, starts a worker for each, restarts those that end,
-and tells them to drain when it stops. It serves nothing itself. Workers share nothing but the storage.
+and tells them to drain when it stops. It serves nothing itself. Workers share nothing but the storage. If there are
+events to deliver, one more process does that.
 
 A socket stays open here while its worker is replaced, so that connections wait in its queue meanwhile. A worker whose
 supervisor is gone sees the end of its standard input, and ends too.
@@ -16,6 +17,7 @@ import signal
 import socket
 import sys
 from typing import Any
+from uuid import uuid4
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
@@ -35,6 +37,10 @@ LISTENING = 3
 """The descriptor by which a worker has its socket."""
 READY = 4
 """The descriptor on which a worker says, by one byte, that it serves."""
+INSTANCE = "DREGISTRY_INSTANCE"
+"""The variable by which workers know that they are one registry."""
+WORKER = "dregistry.worker"
+DELIVERER = "dregistry.deliverer"
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
 _STABLE = 60.0
@@ -79,6 +85,9 @@ class Supervisor(Service):
         self._path = path
         self._http = setup.config.http
         self._setup = pickle.dumps(setup)
+        self._records_events = setup.records_events
+        self._delivery: _Slot | None = None
+        self._environ = {**os.environ, INSTANCE: str(uuid4())}
         self._count = count
         self._reactor = reactor
         self._inherit_output = inherit_output
@@ -91,7 +100,7 @@ class Supervisor(Service):
             sockets = listening_sockets(self._http.net, self._http.addr, self._count)
         except (OSError, ValueError) as error:
             sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
-        self._slots = [_Slot(self, number, each) for number, each in enumerate(sockets)]
+        self._slots = [_Slot(self, f"worker {number}", WORKER, each) for number, each in enumerate(sockets)]
 
     def startService(self) -> None:
         super().startService()
@@ -100,6 +109,7 @@ class Supervisor(Service):
             slot.start()
         if self._purging is not None:
             self._purging.startService()
+        self._deliver_or_not()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         _log.info("{count} workers serve {address}", count=self._count, address=self._http.addr)
 
@@ -115,31 +125,45 @@ class Supervisor(Service):
             return
         _log.info("reloaded: {enabled}", enabled=setup.describe_enabled())
         self._setup = pickle.dumps(setup)
+        self._records_events = setup.records_events
         for slot in self._slots:
             slot.replace()
+        if self._delivery is not None and self._records_events:
+            self._delivery.replace()
+        self._deliver_or_not()
+
+    def _deliver_or_not(self) -> None:
+        if self._records_events and self._delivery is None:
+            self._delivery = _Slot(self, "delivery", DELIVERER)
+            self._delivery.start()
+        elif not self._records_events and self._delivery is not None:
+            self._delivery.stop(_GRACE)
+            self._delivery = None
 
     def stopService(self) -> Deferred[None]:
-        """Fires when all workers have drained and ended."""
+        """Fires when all workers have drained and ended, and then delivery has."""
         super().stopService()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
         ending = [slot.stop(self._http.draintimeout + _GRACE) for slot in self._slots]
         if self._purging is not None:
             ending.append(self._purging.stopService())
-        ended = DeferredList(ending)
-        return ended.addCallback(lambda _: None)
+        await DeferredList(ending)
+        if self._delivery is not None:
+            await self._delivery.stop(_GRACE)
 
-    def spawn(self, worker: _Worker, listening: socket.socket) -> None:
+    def spawn(self, worker: _Worker, module: str, listening: socket.socket | None) -> None:
         """Start the process of a worker."""
         worker.setup = self._setup
         output: int | str
         output = 1 if self._inherit_output else "r"
-        self._reactor.spawnProcess(
-            worker,
-            sys.executable,
-            [sys.executable, "-m", "dregistry.worker"],
-            env=None,
-            childFDs={0: "w", 1: output, 2: output, LISTENING: listening.fileno(), READY: "r"},
-        )
+        descriptors: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r"}
+        if listening is not None:
+            descriptors[LISTENING] = listening.fileno()
+        arguments = [sys.executable, "-m", module]
+        self._reactor.spawnProcess(worker, sys.executable, arguments, env=self._environ, childFDs=descriptors)
 
     def call_later(self, delay: float, call: Any) -> IDelayedCall:
         later: IDelayedCall = self._reactor.callLater(delay, call)
@@ -150,11 +174,12 @@ class Supervisor(Service):
 
 
 class _Slot:
-    """A socket, and the worker that serves it; for a moment, when one replaces another, two."""
+    """A socket (or none), and the worker that serves it; for a moment, when one replaces another, two."""
 
-    def __init__(self, supervisor: Supervisor, number: int, listening: socket.socket) -> None:
-        self.number = number
+    def __init__(self, supervisor: Supervisor, title: str, module: str, listening: socket.socket | None = None) -> None:
+        self.title = title
         self.supervisor = supervisor
+        self._module = module
         self._listening = listening
         self._workers: set[_Worker] = set()
         self._current: _Worker | None = None
@@ -167,7 +192,7 @@ class _Slot:
         self._restart = None
         self._current = _Worker(self)
         self._workers.add(self._current)
-        self.supervisor.spawn(self._current, self._listening)
+        self.supervisor.spawn(self._current, self._module, self._listening)
 
     def replace(self) -> None:
         """Start another worker; the present one drains when the new one serves."""
@@ -193,7 +218,7 @@ class _Slot:
             return
         if worker.told_to_end:
             return
-        _log.error("worker {number} ended: {how}", number=self.number, how=how)
+        _log.error("{title} ended: {how}", title=self.title, how=how)
         if worker is not self._current:
             return
         self._current = next(iter(self._workers), None)
@@ -206,7 +231,8 @@ class _Slot:
         """Fires when its workers have ended; what has not by then is killed."""
         if self._restart is not None:
             self._restart.cancel()
-        self._listening.close()
+        if self._listening is not None:
+            self._listening.close()
         self._stopping = Deferred()
         stopping = self._stopping
         if not self._workers:
@@ -239,7 +265,7 @@ class _Worker(ProcessProtocol):
             self._slot.ready(self)
             return
         for line in data.decode("utf-8", "replace").splitlines():
-            _log.info("worker {number}: {line}", number=self._slot.number, line=line)
+            _log.info("{title}: {line}", title=self._slot.title, line=line)
 
     def processEnded(self, reason: Failure) -> None:
         self._slot.ended(self, reason.getErrorMessage())

@@ -34,7 +34,9 @@ class Command:
 
 COMMANDS = (
     Command("check-config", "check_config", "say all that is wrong with a configuration, as the start would"),
+    Command("events", "events", "show what happens in a registry"),
     Command("garbage-collect", "garbage_collect", "remove what no manifest needs"),
+    Command("notifications", "notifications", "show how delivery to endpoints stands, or deliver events again"),
     Command("plugins", "plugins", "list the plugins that are installed, and their options"),
     Command("policy", "policy", "say whether the access policy allows something, and by which rule"),
     Command("purge-uploads", "purge_uploads", "remove uploads that nobody goes on with"),

@@ -49,11 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
 def _checked(path: str) -> Configuration:
     setup = read_setup(path, _warn)
     worker_count(setup, path)
-    with tls_if(setup.needs_tls):
+    with tls_if(setup.needs_tls or bool(setup.sinks)):
         from twisted.internet import reactor
     threads = PooledThreads(reactor, ThreadPool(0, 1))  # nothing runs yet
     setup.storage.build_driver(DriverContext(reactor, threads))
     setup.auth.build_control(AuthContext(reactor, threads, Slowdown(reactor)))
+    if setup.sinks:
+        from ..events import build_sink
+
+        for choice in setup.sinks:
+            build_sink(choice, reactor)
     return setup.config
 
 

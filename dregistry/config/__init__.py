@@ -28,13 +28,12 @@ from dregistry.config._model import (
 )
 from dregistry.config._model_auth import AccessRule, Auth
 from dregistry.config._model_http import Debug, Http, Prometheus, Tls
+from dregistry.config._model_notifications import Endpoint, Notifications
 from dregistry.config._model_services import (
     Compatibility,
-    Endpoint,
     Health,
     Middleware,
     Middlewares,
-    Notifications,
     Policy,
     Proxy,
     Redis,
@@ -56,12 +55,13 @@ if TYPE_CHECKING:
     from dregistry.config._describe import Option, describe_options
     from dregistry.config._load import Loaded, load, load_file
     from dregistry.config._options import read_options
-    from dregistry.config._render import render
+    from dregistry.config._render import hide_secrets, render
 
 _READING = {
     "Loaded": "_load",
     "Option": "_describe",
     "describe_options": "_describe",
+    "hide_secrets": "_render",
     "load": "_load",
     "load_file": "_load",
     "read_options": "_options",
@@ -112,6 +112,7 @@ __all__ = [
     "about",
     "describe_options",
     "format_duration",
+    "hide_secrets",
     "load",
     "load_file",
     "parse_duration",

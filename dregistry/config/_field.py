@@ -6,7 +6,8 @@ name; what a value must satisfy beyond its type.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import ip_network
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -77,3 +78,14 @@ def external_url(value: str) -> str | None:
     except ValueError:
         usable = False
     return None if usable else "must be a whole URL, such as https://registry.example.com"
+
+
+def networks(values: Sequence[str]) -> str | None:
+    """Accept addresses, networks (``10.0.0.0/8``) and the word ``unix``."""
+    for value in values:
+        try:
+            if value != "unix":
+                ip_network(value)
+        except ValueError as error:
+            return f"{error}; an entry is an address, a network such as 10.0.0.0/8, or unix"
+    return None

@@ -12,11 +12,11 @@ from attrs import Factory, field, frozen
 from dregistry.config._field import about, at_least
 from dregistry.config._model_auth import Auth
 from dregistry.config._model_http import Http
+from dregistry.config._model_notifications import Notifications
 from dregistry.config._model_services import (
     Compatibility,
     Health,
     Middlewares,
-    Notifications,
     Policy,
     Proxy,
     Redis,

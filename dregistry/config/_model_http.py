@@ -5,7 +5,7 @@ from typing import Literal
 from attrs import Factory, field, frozen
 
 from dregistry.config._duration import Seconds
-from dregistry.config._field import about, at_least, external_url, url_prefix
+from dregistry.config._field import about, at_least, external_url, networks, url_prefix
 
 ClientAuth = Literal[
     "request-client-cert",
@@ -86,6 +86,8 @@ class Http:
     :ivar relativeurls: send ``Location`` headers without scheme and host.
     :ivar draintimeout: seconds that open requests may take to finish at the end.
     :ivar headers: headers of every API response, name to values.
+    :ivar trustedproxies: (dregistry's own) addresses and networks whose word on who the client is counts, and ``unix``
+        for whoever connects to a unix socket.
     :ivar workers: processes that serve requests, None to choose by the machine.
     """
 
@@ -101,4 +103,5 @@ class Http:
     debug: Debug = Factory(Debug)
     http2: Http2 = Factory(Http2)
     h2c: H2c = Factory(H2c)
+    trustedproxies: tuple[str, ...] = field(default=(), metadata=about(check=networks))
     workers: int | None = field(default=None, metadata=about(check=at_least(1)))

@@ -1,4 +1,4 @@
-"""The sections of what stands beside the registry: notifications, redis, health, proxy and the like."""
+"""The sections of what stands beside the registry: redis, health, proxy and the like."""
 
 from attrs import Factory, field, frozen
 
@@ -6,52 +6,7 @@ from dregistry.config._duration import Seconds
 from dregistry.config._field import about
 
 _UNSET = Seconds(0.0)
-_SECOND = Seconds(1.0)
 _TEN_SECONDS = Seconds(10.0)
-
-
-@frozen
-class Events:
-    """``notifications.events``."""
-
-    includereferences: bool = False
-
-
-@frozen
-class Ignore:
-    """``notifications.endpoints[].ignore``: events that are not sent."""
-
-    mediatypes: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-
-
-@frozen
-class Endpoint:
-    """``notifications.endpoints[]``: one listener of events.
-
-    :ivar headers: sent with every request, name to values.
-    :ivar timeout: seconds a request may take.
-    :ivar threshold: failures in a row before backing off.
-    :ivar backoff: seconds to wait then.
-    """
-
-    name: str = ""
-    disabled: bool = False
-    url: str = ""
-    headers: dict[str, list[str]] = Factory(dict)
-    timeout: Seconds = _SECOND
-    threshold: int = 10
-    backoff: Seconds = _SECOND
-    ignoredmediatypes: tuple[str, ...] = ()
-    ignore: Ignore = Factory(Ignore)
-
-
-@frozen
-class Notifications:
-    """``notifications``."""
-
-    events: Events = field(factory=Events, metadata=about(go="EventConfig"))
-    endpoints: tuple[Endpoint, ...] = ()
 
 
 @frozen

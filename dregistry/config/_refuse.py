@@ -84,7 +84,6 @@ REFUSED = (
 _NO_EFFECT = "has no effect in this version: "
 
 WARNED = (
-    Rule("notifications.endpoints.*", _active, _NO_EFFECT + "events are not delivered"),
     Rule("health.storagedriver.enabled", _true, _NO_EFFECT + "there are no health checks"),
     Rule("health.file.*", _named, _NO_EFFECT + "there are no health checks"),
     Rule("health.http.*", _named, _NO_EFFECT + "there are no health checks"),

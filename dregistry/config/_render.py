@@ -33,6 +33,11 @@ def render(config: object) -> str:
     return yaml.safe_dump(_section(config), sort_keys=False, allow_unicode=True, default_flow_style=False)
 
 
+def hide_secrets(text: str) -> str:
+    """Replace passwords and tokens within URLs by asterisks."""
+    return _QUERY.sub(rf"\1{MASK}", _USER_INFO.sub(rf"\1:{MASK}@", text))
+
+
 def _section(section: Any) -> dict[str, object]:
     lines: dict[str, object] = {}
     if isinstance(section, DriverSection) and section.driver:
@@ -76,6 +81,4 @@ def _masked(value: object) -> object:
         return {str(name): _mask(str(name), child) for name, child in value.items()}
     if isinstance(value, list):
         return [_masked(child) for child in value]
-    if isinstance(value, str):
-        return _QUERY.sub(rf"\1{MASK}", _USER_INFO.sub(rf"\1:{MASK}@", value))
-    return value
+    return hide_secrets(value) if isinstance(value, str) else value

@@ -32,12 +32,14 @@ class Settings:
     :ivar delete_enabled: whether manifests, tags and blobs may be deleted.
     :ivar manifest_limit: the largest manifest, in bytes.
     :ivar redirect: whether clients may be sent elsewhere for blobs.
+    :ivar tell_references: whether listeners want to know what a manifest refers to.
     """
 
     delete_enabled: bool = False
     manifest_limit: int = 4 << 20
     policy: ManifestPolicy = field(factory=ManifestPolicy)
     redirect: bool = True
+    tell_references: bool = True
 
 
 @frozen(eq=False)

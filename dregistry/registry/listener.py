@@ -5,9 +5,8 @@ What the domain tells: an event for each thing that happened to a repository, as
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from attrs import frozen
 from zope.interface import Interface
 
 from ..digest import Digest
@@ -19,8 +18,7 @@ MOUNT = "mount"
 DELETE = "delete"
 
 
-@frozen
-class Origin:
+class Origin(NamedTuple):
     """
     Who asked, and how: what the event envelope calls ``request`` and ``actor``. All may be empty, as for work that no
     request caused.
@@ -38,8 +36,7 @@ class Origin:
     base_url: str = ""
 
 
-@frozen
-class RegistryEvent:
+class RegistryEvent(NamedTuple):
     """
     :ivar action: PUSH, PULL, MOUNT or DELETE.
     :ivar media_type: empty for a delete.

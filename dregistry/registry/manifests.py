@@ -5,13 +5,14 @@ The manifests of one repository.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
 from attrs import field, frozen
 
 from ..digest import CANONICAL, Digest
 from ..errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestTooLarge, ManifestUnknown
-from ..manifest import Manifest, parse_manifest, stored_media_type
+from ..manifest import Descriptor, Manifest, parse_manifest, stored_media_type
 from ..reference import Reference
 from ..storage import PathNotFound, paths
 from ._contents import Content
@@ -94,11 +95,13 @@ class Manifests:
         """Tell the listeners that a client was given a manifest."""
         if not self._core.listeners:
             return
-        try:
-            parsed = parse_manifest(manifest.content, None)
-        except ManifestInvalid:  # stored by another registry that checks other things
-            parsed = Manifest(manifest.content, manifest.media_type)
-        await self._tell(PULL, parsed, manifest.digest, manifest.tag)
+        references: tuple[Descriptor, ...] = ()
+        if self._core.settings.tell_references:
+            with suppress(ManifestInvalid):  # stored by another registry that checks other things
+                parsed = await self._in_turn(manifest.content, parse_manifest, manifest.content, None)
+                references = parsed.references
+        size = len(manifest.content)
+        await self._core.tell(self._event(PULL, manifest.digest, manifest.media_type, size, manifest.tag, references))
 
     @guarded
     async def put(
@@ -142,8 +145,9 @@ class Manifests:
                 precondition(await self._tags.get(reference))
                 await self._store(digest, manifest, list(dict.fromkeys(tags)))
         if self._core.listeners:
+            references = manifest.references if self._core.settings.tell_references else ()
             for tag in dict.fromkeys(tags or ("",)):
-                await self._tell(PUSH, manifest, digest, tag)
+                await self._core.tell(self._event(PUSH, digest, manifest.media_type, len(content), tag, references))
         return digest, manifest
 
     @guarded
@@ -237,15 +241,7 @@ class Manifests:
             links += (paths.tag_current_link(self._name, tag), paths.tag_index_link(self._name, tag, digest))
         return changes + [(path, link) for path in links if await self._core.read_link(path) != digest]
 
-    async def _tell(self, action: str, manifest: Manifest, digest: Digest, tag: str) -> None:
-        event = RegistryEvent(
-            action,
-            self._name,
-            self._origin(),
-            media_type=manifest.media_type,
-            digest=digest,
-            size=len(manifest.content),
-            tag=tag,
-            references=manifest.references,
-        )
-        await self._core.tell(event)
+    def _event(
+        self, action: str, digest: Digest, media_type: str, size: int, tag: str, references: tuple[Descriptor, ...]
+    ) -> RegistryEvent:
+        return RegistryEvent(action, self._name, self._origin(), media_type, digest, size, tag, references=references)

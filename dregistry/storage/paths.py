@@ -19,6 +19,7 @@ Where things are: the layout of distribution (registry:2 and 3), and the only mo
         _dregistry                                      (ours) what no client is served
             quarantine/<algorithm>/<hex>/data           a blob that did not have its digest
             scrub                                       how far a scrub has come
+            notifications                               the outbox, if no other folder is configured
 
 A ``link`` file holds a digest. The bytes of manifests are blobs like any other.
 """
@@ -32,6 +33,7 @@ REPOSITORIES = f"{ROOT}/repositories"
 BLOBS = f"{ROOT}/blobs"
 QUARANTINE = f"{ROOT}/_dregistry/quarantine"
 SCRUB = f"{ROOT}/_dregistry/scrub"
+NOTIFICATIONS = f"{ROOT}/_dregistry/notifications"
 MANIFESTS_DIRECTORY = "_manifests"
 """The child that makes a directory below REPOSITORIES a repository with manifests."""
 

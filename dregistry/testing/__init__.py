@@ -3,6 +3,7 @@ For the tests of dregistry, of its plugins, and of programs that use a registry.
 """
 
 from ._access import AccessControllerSuite
+from ._sinks import NotificationSinkSuite, RefusingSinkSuite, notification
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._storage_redirecting import RedirectingSuite
@@ -14,7 +15,10 @@ __all__ = [
     "InlineThreads",
     "LocalFilesSuite",
     "LockingSuite",
+    "NotificationSinkSuite",
     "RedirectingSuite",
+    "RefusingSinkSuite",
     "StorageDriverSuite",
+    "notification",
     "pooled_threads",
 ]

@@ -3,6 +3,7 @@
 from ._accesslog import AccessLog
 from ._api import Api
 from ._links import Links
+from ._origin import TrustedProxies
 from .site import RegistrySite
 
-__all__ = ["AccessLog", "Api", "Links", "RegistrySite"]
+__all__ = ["AccessLog", "Api", "Links", "RegistrySite", "TrustedProxies"]

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -18,6 +17,10 @@ from ..registry import Origin, Registry, Repository
 from ._inflight import InFlight
 from ._json import encode
 from ._links import Links
+from ._origin import TrustedProxies, origin_of
+
+if TYPE_CHECKING:
+    from ..notifications.stream import EventFeed
 
 _READ_ONLY_RETRY = 60
 """Seconds after which to ask whether the maintenance is over."""
@@ -41,6 +44,8 @@ class Api:
     :ivar manifest_limit: the largest manifest, in bytes.
     :ivar tags_per_put: the most ``tag`` parameters on one PUT of a manifest.
     :ivar strict_accept: answer 404 for a manifest of a type that the client does not list.
+    :ivar proxies: whose word on who the client is counts.
+    :ivar events: what there is of the registry's events; None if none are recorded.
     """
 
     registry: Registry
@@ -55,6 +60,8 @@ class Api:
     manifest_limit: int = 4 << 20
     tags_per_put: int = 32
     strict_accept: bool = False
+    proxies: TrustedProxies = field(factory=TrustedProxies)
+    events: EventFeed | None = None
     in_flight: InFlight = field(factory=InFlight)
 
 
@@ -66,13 +73,15 @@ class Call:
         self.request = request
         self.name = name
         self.grant = _ANYBODY
+        self._known_origin: Origin | None = None
 
-    async def authorize(self, actions: Sequence[str], mounts: bool = False) -> None:
+    async def authorize(self, actions: Sequence[str], mounts: bool = False, registry: str = "catalog") -> None:
         """
         The one place that asks whether a request may do what it asks.
 
-        :param actions: on the repository that the path names or, if it names none, on the catalog.
+        :param actions: on the repository that the path names or, if it names none, on ``registry``.
         :param mounts: whether it may want to take a blob from another repository.
+        :param registry: the name of a resource of the registry.
         :raise Unsupported: if the registry is read-only.
         :raise Unauthorized:
         :raise Denied:
@@ -81,7 +90,7 @@ class Call:
             raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"), _READ_ONLY_RETRY)
         if self.api.access is None:
             return
-        resource = (REPOSITORY, self.name) if self.name else (REGISTRY, "catalog")
+        resource = (REPOSITORY, self.name) if self.name else (REGISTRY, registry)
         accesses = [Access(*resource, action) for action in actions]
         wished = [Access(REPOSITORY, source, PULL) for source in self._mount_sources()] if mounts else ()
         self.grant = await self.api.access.authorize(self.credential(), accesses, wished)
@@ -131,16 +140,9 @@ class Call:
         return self.api.registry.repository(self.name, self._origin)
 
     def _origin(self) -> Origin:
-        peer = self.request.getClientAddress()
-        return Origin(
-            request_id=str(uuid4()),
-            actor=self.grant.identity.name,
-            address=f"{peer.host}:{peer.port}" if hasattr(peer, "port") else "",
-            host=self.header(b"host") or "",
-            method=self.request.method.decode("ascii"),
-            user_agent=self.header(b"user-agent") or "",
-            base_url=self.api.links.base_url(self.request) + self.api.links.prefix,
-        )
+        if self._known_origin is None:
+            self._known_origin = origin_of(self.request, self.grant.identity.name, self.api.proxies, self.api.links)
+        return self._known_origin
 
     def header(self, name: bytes) -> str | None:
         value = self.request.getHeader(name)
@@ -150,6 +152,11 @@ class Call:
         """All members of a header that may be a list, and may come in several lines."""
         lines = self.request.requestHeaders.getRawHeaders(name)
         return None if lines is None else ", ".join(line.decode("latin-1") for line in lines)
+
+    def accept(self) -> tuple[str, ...]:
+        """The lines of the ``Accept`` header."""
+        raw = self.request.requestHeaders.getRawHeaders(b"accept", [])
+        return tuple([line.decode("latin-1") for line in raw])
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter; None if it is absent."""

@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from .. import errors
 from ..reference import parse_name
-from . import _base, _blobs, _catalog, _manifests, _referrers, _tags, _tokens, _uploads
+from . import _base, _blobs, _catalog, _events, _manifests, _referrers, _tags, _tokens, _uploads
 from ._api import Api, Call
 from ._errors import answer_failure, write_error
 from ._inflight import InFlight
@@ -34,6 +34,7 @@ class Route:
     :ivar actions: what must be granted on the resource; without any, only that the credential is good; None for what
         anybody may ask.
     :ivar mounts: whether the request may want to take a blob from another repository.
+    :ivar registry: the resource of the registry that a path without a repository is about.
     """
 
     rule: str
@@ -41,6 +42,7 @@ class Route:
     handler: Handler
     actions: Sequence[str] | None = ()
     mounts: bool = False
+    registry: str = "catalog"
 
 
 _PULL = ("pull",)
@@ -50,6 +52,8 @@ _DELETE = ("delete",)
 ROUTES = (
     Route("/v2/", ["GET"], _base.version),
     Route("/v2/_catalog", ["GET"], _catalog.listing, ("*",)),
+    Route("/v2/_dregistry/events", ["GET"], _events.listing, ("*",), registry="events"),
+    Route("/v2/_dregistry/notifications", ["GET"], _events.statistics, ("*",), registry="events"),
     Route("/v2/<name:name>/tags/list", ["GET"], _tags.listing, _PULL),
     Route("/v2/<name:name>/manifests/<reference>", ["GET"], _manifests.get, _PULL),
     Route("/v2/<name:name>/manifests/<reference>", ["PUT"], _manifests.put, _PUSH),
@@ -148,7 +152,7 @@ async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str])
     name = segments.pop("name", None)
     call = Call(api, request, parse_name(name) if name is not None else "")
     if route.actions is not None:
-        await call.authorize(route.actions, route.mounts)
+        await call.authorize(route.actions, route.mounts, route.registry)
     return await route.handler(call, **segments)
 
 

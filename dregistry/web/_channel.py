@@ -40,6 +40,8 @@ class StreamingChannel(HTTPChannel):
     _fresh = True
     _finishing = False
     _active = 0.0
+    client: Any = None
+    """What :mod:`._origin` knows of whom the last request came from."""
 
     def connectionMade(self) -> None:
         super().connectionMade()

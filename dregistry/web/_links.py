@@ -5,7 +5,7 @@ URLs that answers carry, as the client must see them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -17,6 +17,10 @@ from ..digest import Digest
 _HOST = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _LOCAL = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
 _FORWARDED = re.compile(r'(?:^|[;,])[ \t]*(proto|host)=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
+_FORWARDING = frozenset({b"Forwarded", b"X-Forwarded-Proto", b"X-Forwarded-Host"})
+
+RawHeaders = Mapping[bytes, Sequence[bytes]]
+"""Canonical names to values."""
 
 
 @frozen
@@ -36,14 +40,16 @@ class Links:
         base = "" if self.relative else self.base_url(request)
         return f"{base}{self.prefix}/v2/{path}".encode("ascii")
 
-    def base_url(self, request: Any) -> str:
+    def base_url(self, request: Any, headers: RawHeaders | None = None) -> str:
         """
         Scheme and host: configured, or ``Forwarded``, or ``X-Forwarded-Proto`` and ``-Host`` (the first of several), or
         ``Host``. What is no scheme or host is not taken.
+
+        :param headers: of the request, if the caller has them.
         """
         if self.host:
             return self.host
-        scheme, host = self._said(request)
+        scheme, host = self._said(request, _headers(request) if headers is None else headers)
         return f"{scheme or _own_scheme(request)}://{host}"
 
     def sign_in_url(self, request: Any) -> str:
@@ -53,25 +59,14 @@ class Links:
         """
         if self.host:
             return self.host
-        scheme, host = self._said(request)
+        scheme, host = self._said(request, _headers(request))
         return f"{scheme or (_own_scheme(request) if _LOCAL.fullmatch(host) else 'https')}://{host}"
 
-    def _said(self, request: Any) -> tuple[str, str]:
+    def _said(self, request: Any, headers: RawHeaders) -> tuple[str, str]:
         """The scheme, empty if no header has one, and the host."""
-        scheme = ""
-        host = _header(request, b"host")
-        forwarded = _header(request, b"forwarded")
-        if forwarded:
-            found = _forwarded(forwarded)
-        else:
-            found = {
-                "proto": _header(request, b"x-forwarded-proto").partition(",")[0].strip(),
-                "host": _header(request, b"x-forwarded-host").partition(",")[0].strip(),
-            }
-        if found.get("proto", "").lower() in ("http", "https"):
-            scheme = found["proto"].lower()
-        if _HOST.fullmatch(found.get("host", "")):
-            host = found["host"]
+        scheme, host = "", _last(headers, b"Host")
+        if not _FORWARDING.isdisjoint(headers):
+            scheme, host = _as_forwarded(headers, host)
         if not _HOST.fullmatch(host):
             address = request.getHost()
             name = f"[{address.host}]" if isinstance(address, IPv6Address) else getattr(address, "host", "")
@@ -97,8 +92,29 @@ def _own_scheme(request: Any) -> str:
     return "https" if request.isSecure() else "http"
 
 
-def _header(request: Any, name: bytes) -> str:
-    return (request.getHeader(name) or b"").decode("latin-1")
+def _headers(request: Any) -> RawHeaders:
+    return dict(request.requestHeaders.getAllRawHeaders())
+
+
+def _last(headers: RawHeaders, name: bytes) -> str:
+    values = headers.get(name)
+    return values[-1].decode("latin-1") if values else ""
+
+
+def _as_forwarded(headers: RawHeaders, host: str) -> tuple[str, str]:
+    """The scheme, empty if proxies say none, and the host, the given one if they say none."""
+    forwarded = _last(headers, b"Forwarded")
+    if forwarded:
+        found = _forwarded(forwarded)
+    else:
+        found = {
+            "proto": _last(headers, b"X-Forwarded-Proto").partition(",")[0].strip(),
+            "host": _last(headers, b"X-Forwarded-Host").partition(",")[0].strip(),
+        }
+    scheme = found.get("proto", "").lower()
+    if _HOST.fullmatch(found.get("host", "")):
+        host = found["host"]
+    return scheme if scheme in ("http", "https") else "", host
 
 
 def _forwarded(header: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ async def _negotiated(call: Call, manifest: StoredManifest) -> StoredManifest:
     Old docker clients know no lists: asked for by tag, a docker list is answered by its linux/amd64 child. Otherwise
     the stored manifest is served whatever the client lists, unless ``compat.strictaccept`` is set.
     """
-    listed = _accept(call)
+    listed = call.accept()
     if accepts(listed, manifest.media_type):
         return manifest
     if manifest.media_type == DOCKER_LIST and manifest.tag and names(listed, DOCKER_MANIFEST):
@@ -84,11 +84,6 @@ async def _amd64_child(call: Call, manifest: StoredManifest) -> StoredManifest:
     raise ManifestUnknown(
         call.name, manifest.tag, "a manifest list without linux/amd64, asked for as a single manifest"
     )
-
-
-def _accept(call: Call) -> tuple[str, ...]:
-    raw = call.request.requestHeaders.getRawHeaders(b"accept", [])
-    return tuple([line.decode("latin-1") for line in raw])
 
 
 def _tag_parameters(call: Call) -> list[str]:

@@ -44,6 +44,9 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
 
     An error from the iterator is let out; it is closed in any case, also when the client goes away.
     """
+    if request.channel is None:  # the client is gone already
+        await _close(chunks)
+        return
     producer = _ChunkProducer(request)
     request.registerProducer(producer, True)
     request.notifyFinish().addBoth(producer.finished)
@@ -57,9 +60,13 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
     finally:
         if not producer.stopped:
             request.unregisterProducer()
-        aclose = getattr(chunks, "aclose", None)
-        if aclose is not None:
-            await aclose()
+        await _close(chunks)
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    aclose = getattr(chunks, "aclose", None)
+    if aclose is not None:
+        await aclose()
 
 
 @implementer(IPushProducer)

@@ -22,7 +22,6 @@ REFUSALS = {
 }
 
 WARNINGS = {
-    "notifications: {endpoints: [{url: 'http://a'}]}": "notifications.endpoints[0]",
     "health: {storagedriver: {enabled: true}}": "health.storagedriver.enabled",
     "health: {file: [{file: /a}]}": "health.file[0]",
     "health: {http: [{uri: 'http://a'}]}": "health.http[0]",
@@ -49,7 +48,7 @@ ACCEPTED = (
     "http: {tls: {letsencrypt: {cachefile: '', hosts: []}}}",
     "http: {h2c: {enabled: false}, http2: {disabled: true}, secret: a}",
     "middleware: {storage: [{name: a}], registry: [{name: a, disabled: true}]}",
-    "notifications: {endpoints: [{url: 'http://a', disabled: true}], events: {includereferences: true}}",
+    "notifications: {endpoints: [{url: 'http://a'}], events: {includereferences: true}}",
     "health: {storagedriver: {enabled: false, interval: 5s}, file: []}",
     "http: {debug: {addr: '', prometheus: {enabled: true}}}",
     "log: {formatter: text, hooks: [{disabled: true}]}",

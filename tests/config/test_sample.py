@@ -24,7 +24,6 @@ WITHOUT_EFFECT = {
     "loglevel",
     "middleware.registry",
     "middleware.repository",
-    "notifications",
     "proxy",
     "redis",
     "reporting",

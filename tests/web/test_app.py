@@ -20,6 +20,8 @@ DIGEST = Digest.of(b"nothing")
 UUID = "00000000-0000-0000-0000-000000000000"
 REQUESTS = (
     ("GET", "/v2/_catalog", ["*"]),
+    ("GET", "/v2/_dregistry/events", ["*"]),
+    ("GET", "/v2/_dregistry/notifications", ["*"]),
     ("GET", "/v2/a/b/tags/list", ["pull"]),
     ("GET", "/v2/a/b/manifests/v1", ["pull"]),
     ("HEAD", "/v2/a/b/manifests/v1", ["pull"]),
@@ -109,6 +111,13 @@ class RoutingTests(AppCase):
         self.refuse("GET", "/v2/a/tags/list?last=%FF", 400, "UNSUPPORTED")
 
 
+RESOURCES = {
+    "/v2/_catalog": ("registry", "catalog"),
+    "/v2/_dregistry/events": ("registry", "events"),
+    "/v2/_dregistry/notifications": ("registry", "events"),
+}
+
+
 class AccessTests(AppCase):
     def test_nobody(self) -> None:
         """Every route asks, and nothing is done for those who may not."""
@@ -118,7 +127,7 @@ class AccessTests(AppCase):
         for method, path, actions in REQUESTS:
             found = self.refuse(method, path, 401, "UNAUTHORIZED")
             self.assertEqual(found.headers["www-authenticate"], 'Basic realm="r"')
-            resource = ("registry", "catalog") if path == "/v2/_catalog" else ("repository", "a/b")
+            resource = RESOURCES.get(path, ("repository", "a/b"))
             self.assertEqual(keeper.asked.pop(), [Access(*resource, action) for action in actions])
             if path == "/v2/_catalog":
                 self.assertEqual(self.ask(method, path, 200, authorization="somebody").json, {"repositories": []})
@@ -193,6 +202,8 @@ class StorageTests(AppCase):
             self.serve(driver=driver)
             driver.fail(error, 0, for_good=True)
             for method, path, _ in REQUESTS:
+                if "_dregistry" in path:
+                    continue  # events are not in the storage
                 if method == "POST":
                     self.ask(method, path, 202)
                 body = image() if "manifests" in path else b""

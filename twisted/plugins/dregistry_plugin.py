@@ -3,6 +3,7 @@
 from twisted.application.service import ServiceMaker
 
 from dregistry.auth.factories import HtpasswdFactory, MtlsFactory, SillyFactory, TokenFactory, TokenServerFactory
+from dregistry.notifications.factories import LogFactory, WebhookFactory
 from dregistry.storage.factories import FilesystemFactory, MemoryFactory
 from dregistry.storage.middleware.factories import RedirectFactory, RewriteFactory
 
@@ -11,6 +12,8 @@ filesystem = FilesystemFactory()
 inmemory = MemoryFactory()
 redirect = RedirectFactory()
 rewrite = RewriteFactory()
+webhook = WebhookFactory()
+log = LogFactory()
 silly = SillyFactory()
 htpasswd = HtpasswdFactory()
 token = TokenFactory()
