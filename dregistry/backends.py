@@ -19,6 +19,7 @@ from ._sinks import NOTIFICATION_SINK, SinkChoice, choose_sinks
 from .auth import AccessControl, AuthContext, IAccessController, IAccessControllerFactory, Policy
 from .auth.section import NamedController, make_policy, named_controllers
 from .config import ConfigError, Configuration, Problem
+from .descriptors import check_descriptors, loads_tls
 from .plugins import plugin_of
 from .storage import (
     API_VERSION,
@@ -122,8 +123,8 @@ class Setup:
 
     @property
     def needs_tls(self) -> bool:
-        """Whether a process that serves so speaks TLS, as a server or as a client. Delivery of events is not meant."""
-        return self.auth.needs_tls
+        """Whether a process that serves so loads OpenSSL, to speak TLS or not. Delivery of events is not meant."""
+        return self.auth.needs_tls or loads_tls(self.config)
 
     @property
     def records_events(self) -> bool:
@@ -169,8 +170,10 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
+    check = partial(check_descriptors, loaded.config, path)
     choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth, choose_sinks))
-    setup = Setup(loaded.config, *_all(path, *choices))
+    _, *chosen = _all(path, check, *choices)
+    setup = Setup(loaded.config, *chosen)
     if setup.records_events:
         _ = setup.outbox_folder  # there must be one
     return setup

@@ -21,9 +21,10 @@ from ._threads import PooledThreads
 from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
 from .config import Configuration
+from .descriptors import build_descriptors
 from .listen import listening_sockets
 from .purging import UploadPurging
-from .registry import Core, Registry, Settings
+from .registry import Core, Descriptors, Registry, Settings
 from .registry.validation import ManifestPolicy
 from .storage import DriverContext, IAttendance, ILock, IStorageDriver
 from .web import AccessLog, Api, Links, RegistrySite, TrustedProxies
@@ -51,6 +52,7 @@ class Server:
     _drain_timeout: float
     _read_only: bool
     _events: EventService | None
+    _descriptors: Descriptors | None
     _attendance: list[ILock] = field(factory=list)
 
     def attend(self) -> bool:
@@ -79,6 +81,8 @@ class Server:
         await self.site.drain(self._drain_timeout)
         if self._events is not None:
             await self._events.stop()
+        if self._descriptors is not None:
+            self._descriptors.close()
         for pool in self._pools:
             pool.stop()
         while self._attendance:
@@ -102,11 +106,13 @@ def build_server(setup: Setup, reactor: Any, deliver: bool = False) -> Server:
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     events = _events(setup, reactor, deliver)
-    registry = Registry(Core(driver, threads, _settings(config), [] if events is None else [events.listener]))
+    listeners = [] if events is None else [events.listener]
+    descriptors = build_descriptors(config, reactor, storage.source)
+    registry = Registry(Core(driver, threads, _settings(config), listeners, descriptors=descriptors))
     api = _api(config, registry, access, None if events is None else events.feed)
     site = RegistrySite(api, reactor, access_log)
     read_only = config.storage.maintenance.readonly.enabled
-    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only, events)
+    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only, events, descriptors)
 
 
 def _events(setup: Setup, reactor: Any, deliver: bool) -> EventService | None:

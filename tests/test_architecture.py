@@ -13,7 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 import dregistry
 
 ROOT = Path(dregistry.__file__).parent
-INNER = ("registry", "storage", "auth", "notifications", "maintenance", "digest", "reference", "manifest", "errors")
+INNER = (
+    "registry", "storage", "redis", "auth", "notifications", "maintenance", "digest", "reference", "manifest", "errors"
+)  # fmt: skip
 """Packages and modules that know nothing of HTTP."""
 FORBIDDEN = ("klein", "werkzeug", "twisted.web", "dregistry.web")
 OUTSIDE_CLIENTS = {"auth.jwks", "notifications.webhook", "storage.s3", "maintenance.upstream"}

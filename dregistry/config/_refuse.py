@@ -91,7 +91,6 @@ WARNED = (
     Rule("http.debug.addr", _given, _NO_EFFECT + "there is no debug server"),
     Rule("log.formatter", _is("json", "logstash"), _NO_EFFECT + "the log is text"),
     Rule("log.hooks.*", _active, _NO_EFFECT + "no mail is sent"),
-    Rule("storage.cache.blobdescriptor", _is("redis"), _NO_EFFECT + "no descriptor cache is used"),
     Rule("reporting", _given, _NO_EFFECT + "errors are only logged"),
     Rule("compatibility.schema1.enabled", _true, "has no effect: schema 1 manifests are not supported"),
     Rule("validation.enabled", _present, "deprecated, has no effect; see validation.disabled"),

@@ -15,13 +15,14 @@ from ..digest import Digest
 from ..errors import DigestInvalid, Unsupported
 from ..storage import FileInfo, IRedirecting, IRenewing, IStorageDriver, PathNotFound, Threads
 from ._contents import ContentCache
+from ._descriptors import LOOK_LASTS, Descriptors
 from ._hashes import HashCache
 from ._locks import Locks
 from .listener import IRegistryListener, RegistryEvent
 from .validation import ManifestPolicy
 
 LEASE_STEP = 3600.0
-"""Seconds within which a lease need not be renewed again."""
+"""Seconds: no lease is older when an answer lets a client rely on the blob, by a look or by one that is remembered."""
 
 _log = Logger()
 
@@ -47,6 +48,7 @@ class Core:
     """
     One registry's collaborators; every process that serves its storage has its own.
 
+    :ivar descriptors: the cache of blob descriptors; None if the configuration asks for none.
     :ivar redirecting: the driver, if clients can and may be sent elsewhere for blobs.
     """
 
@@ -57,6 +59,7 @@ class Core:
     hashes: HashCache = field(factory=HashCache)
     locks: Locks = field(factory=Locks)
     contents: ContentCache = field(factory=ContentCache)
+    descriptors: Descriptors | None = None
     redirecting: IRedirecting | None = field(init=False)
 
     @redirecting.default
@@ -88,9 +91,20 @@ class Core:
 
         :param info: of ``path``.
         """
-        old = info.modified is not None and time.time() - info.modified > LEASE_STEP
+        old = info.modified is not None and time.time() - info.modified > LEASE_STEP - LOOK_LASTS
         if old and IRenewing.providedBy(self.driver):
             self.driver.renew(path)
+
+    def content_found(self, digest: Digest, size: int) -> None:
+        """The storage has content by that very digest, ``size`` bytes, whose lease was renewed if need be."""
+        if self.descriptors is not None:
+            self.descriptors.put(digest, size)
+
+    async def content_lost(self, name: str, digest: Digest) -> None:
+        """The storage does not have content that the repository ``name`` links, whatever the caches say."""
+        self.contents.drop(name, digest)
+        if self.descriptors is not None:
+            await self.descriptors.forget(digest)
 
     async def tell(self, event: RegistryEvent) -> None:
         """Let every listener hear of it; one that fails is logged."""

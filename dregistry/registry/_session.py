@@ -108,13 +108,14 @@ class UploadSession:
         if self._writer is None:
             if self.offset == 0:  # whoever got no answer to the request that ended the session asks again
                 with suppress(BlobUnknown):
-                    return await Blobs(self._core, self._name, self._origin).stat(digest)
+                    return await Blobs(self._core, self._name, self._origin).stat(digest, afresh=True)
             await self._commit_whole(digest)
         else:
             await self._flush()
             await self._settle()
             await self._check(digest, await self._digest(self._writer, digest.algorithm))
             await self._commit_written(self._writer, digest)
+        self._core.content_found(digest, self.offset)
         if self._core.listeners:
             await self._core.tell(
                 RegistryEvent(

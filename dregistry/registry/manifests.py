@@ -194,6 +194,8 @@ class Manifests:
             linked, stored = stats[2 * number], stats[2 * number + 1]
             if linked is None or (stored is None and not await self._is_alias(digest, link)):
                 missing.append(str(digest))
+                if linked is not None:
+                    await self._core.content_lost(self._name, digest)
         if missing:
             raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
 

@@ -90,14 +90,8 @@ class WarnedTests(LoadingTestCase):
             self.assertEqual(list(warnings), [path], section)
             self.assertIn("has no effect", warnings[path])
 
-    def test_redis_cache(self) -> None:
-        warnings = self.warnings("version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}")
-        self.assertIn("no descriptor cache", warnings["storage.cache.blobdescriptor"])
-        warnings = self.warnings("version: 0.1\nstorage: {inmemory: , cache: {layerinfo: redis}}")
-        self.assertEqual(sorted(warnings), ["storage.cache.blobdescriptor", "storage.cache.layerinfo"])
-
     def test_every_rule_is_tried(self) -> None:
-        tried = " ".join([*WARNINGS.values(), "storage.cache.blobdescriptor"])
+        tried = " ".join(WARNINGS.values())
         for rule in WARNED:
             self.assertIn(rule.pattern.split(".*")[0], tried)
 
