@@ -20,6 +20,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .config import UploadPurging as Rules
+
 _LATEST_START = 3600.0
 """Seconds within which the first round begins, at random, as in distribution: registries that are started together, on
 one storage, do not all begin at once."""
@@ -30,19 +32,19 @@ _log = Logger()
 class UploadPurging(Service):
     """
     :param path: of the configuration file.
-    :param interval: seconds from the end of a round to the next.
+    :param rules: what it says of this; each round itself goes by what it says then.
     :param first: gives the seconds to the first round.
     """
 
     def __init__(
         self,
         path: str,
-        interval: float,
+        rules: Rules,
         reactor: Any,
         first: Callable[[], float] = lambda: random.uniform(0, _LATEST_START),  # noqa: S311
     ) -> None:
         self._path = path
-        self._interval = interval
+        self._rules = rules
         self._reactor = reactor
         self._first = first
         self._next: IDelayedCall | None = None
@@ -50,7 +52,21 @@ class UploadPurging(Service):
 
     def startService(self) -> None:
         super().startService()
-        self._next = self._reactor.callLater(self._first(), self._start_round)
+        self._schedule(self._first())
+
+    def reload(self, rules: Rules) -> None:
+        """Go by other rules. A round that is due in more than an interval from now begins then."""
+        self._rules = rules
+        if self.running and self._round is None:
+            due = self._first() if self._next is None else self._next.getTime() - self._reactor.seconds()
+            self._schedule(min(due, rules.interval))
+
+    def _schedule(self, delay: float) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._rules.enabled:
+            self._next = self._reactor.callLater(delay, self._start_round)
 
     def stopService(self) -> Deferred[None]:
         """A round that is under way is broken off: what it has not removed, the next one will. Fires when it ended."""
@@ -63,13 +79,13 @@ class UploadPurging(Service):
     def _start_round(self) -> None:
         self._next = None
         self._round = _Round(self._ended)
-        command = [sys.executable, "-m", "dregistry.cli.purge_uploads", "--scheduled", self._path]
+        command = [sys.executable, "-m", "dregistry.cli", "purge-uploads", "--scheduled", self._path]
         self._reactor.spawnProcess(self._round, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: "r"})
 
     def _ended(self) -> None:
         self._round = None
         if self.running:
-            self._next = self._reactor.callLater(self._interval, self._start_round)
+            self._schedule(self._rules.interval)
 
 
 class _Round(ProcessProtocol):

@@ -58,9 +58,9 @@ def makeService(options: Options) -> IService:
 
             if alone:
                 from .server import RegistryService
-        rules = setup.config.storage.maintenance.uploadpurging
-        shared = setup.storage.factory.shared
-        purging = UploadPurging(path, rules.interval, reactor) if rules.enabled and shared else None
+        purging = None
+        if setup.storage.factory.shared:
+            purging = UploadPurging(path, setup.config.storage.maintenance.uploadpurging, reactor)
         if alone:
             return RegistryService(setup, reactor, purging=purging, deliver=True)
     except ConfigError as error:

@@ -126,6 +126,8 @@ class Supervisor(Service):
         _log.info("reloaded: {enabled}", enabled=setup.describe_enabled())
         self._setup = pickle.dumps(setup)
         self._records_events = setup.records_events
+        if self._purging is not None:
+            self._purging.reload(setup.config.storage.maintenance.uploadpurging)
         for slot in self._slots:
             slot.replace()
         if self._delivery is not None and self._records_events:

@@ -11,6 +11,8 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from dregistry.config import Seconds
+from dregistry.config import UploadPurging as Rules
 from dregistry.purging import UploadPurging
 
 
@@ -46,24 +48,26 @@ class Reactor(Clock):
         protocol.processEnded(Failure(ProcessTerminated(status) if status else ProcessDone(0)))
 
 
-class PurgingTests(SynchronousTestCase):
+class PurgingCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = Reactor()
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
-        self.service = UploadPurging("/etc/r.yml", 86400.0, self.reactor, lambda: 60.0)
+        self.service = UploadPurging("/etc/r.yml", Rules(), self.reactor, lambda: 60.0)
         self.service.startService()
 
     def lines(self) -> list[tuple[str, str]]:
         return [(event["log_level"].name, event.get("line") or event.get("reason")) for event in self.events]
 
+
+class RoundTests(PurgingCase):
     def test_rounds(self) -> None:
         self.reactor.advance(59)
         self.assertEqual(self.reactor.spawned, [])
         self.reactor.advance(1)
         [(_, command)] = self.reactor.spawned
-        self.assertEqual(command, [sys.executable, "-m", "dregistry.cli.purge_uploads", "--scheduled", "/etc/r.yml"])
+        self.assertEqual(command, [sys.executable, "-m", "dregistry.cli", "purge-uploads", "--scheduled", "/etc/r.yml"])
         self.reactor.advance(90_000)
         self.assertEqual(len(self.reactor.spawned), 1)  # one at a time
         self.reactor.end()
@@ -77,7 +81,7 @@ class PurgingTests(SynchronousTestCase):
         starts = set()
         for _ in range(20):
             reactor = Reactor()
-            UploadPurging("x", 1.0, reactor).startService()
+            UploadPurging("x", Rules(), reactor).startService()
             [call] = reactor.getDelayedCalls()
             starts.add(call.getTime())
         self.assertGreater(len(starts), 10)
@@ -123,3 +127,42 @@ class PurgingTests(SynchronousTestCase):
         stopped = self.service.stopService()
         self.reactor.end()
         self.successResultOf(stopped)
+
+
+class ReloadTests(PurgingCase):
+    def test_another_interval(self) -> None:
+        self.reactor.advance(60)
+        self.reactor.end()
+        self.reactor.advance(3600)
+        self.service.reload(Rules(interval=Seconds(7200.0)))
+        self.reactor.advance(7199)
+        self.assertEqual(len(self.reactor.spawned), 1)
+        self.reactor.advance(1)
+        self.assertEqual(len(self.reactor.spawned), 2)
+        self.service.reload(Rules(interval=Seconds(60.0)))  # a round is under way
+        self.reactor.end()
+        self.reactor.advance(60)
+        self.assertEqual(len(self.reactor.spawned), 3)
+
+    def test_sooner_stays_sooner(self) -> None:
+        self.service.reload(Rules(interval=Seconds(7200.0)))
+        self.reactor.advance(60)
+        self.assertEqual(len(self.reactor.spawned), 1)
+
+    def test_off_and_on(self) -> None:
+        self.service.reload(Rules(enabled=False))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.service.reload(Rules())
+        self.reactor.advance(60)
+        self.assertEqual(len(self.reactor.spawned), 1)
+
+    def test_off_during_a_round(self) -> None:
+        self.reactor.advance(60)
+        self.service.reload(Rules(enabled=False))
+        self.reactor.end()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_before_the_start(self) -> None:
+        service = UploadPurging("x", Rules(), self.reactor, lambda: 60.0)
+        service.reload(Rules())
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)  # the other one's

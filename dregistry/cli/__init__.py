@@ -39,7 +39,7 @@ COMMANDS = (
     Command("notifications", "notifications", "show how delivery to endpoints stands, or deliver events again"),
     Command("plugins", "plugins", "list the plugins that are installed, and their options"),
     Command("policy", "policy", "say whether the access policy allows something, and by which rule"),
-    Command("purge-uploads", "purge_uploads", "remove uploads that nobody goes on with"),
+    Command("purge-uploads", "purge_uploads", "remove uploads that nobody has finished"),
     Command("scrub", "scrub", "read every blob, and see whether it has its digest"),
 )
 

@@ -46,11 +46,10 @@ def with_storage(path: str | None, work: Callable[[Configuration, Any, Tree], in
         return fail(f"name a configuration file, or set {CONFIGURATION}", 2)
     try:
         config = load_file(path, os.environ).config
-        storage = choose_storage(config, path, lambda _: None)  # the registry warns, at its start
+        storage = choose_storage(config, path, lambda warning: None)
+        return _with_driver(config, storage, work)
     except ConfigError as error:
         return fail(str(error))
-    try:
-        return _with_driver(config, storage, work)
     except StorageError as error:
         return fail(f"the storage failed: {error!r}")
     except BrokenPipeError:  # whoever read the output has seen enough
@@ -69,7 +68,7 @@ def fail(message: str, status: int = 1) -> int:
 def _with_driver(config: Configuration, storage: StorageChoice, work: Callable[[Configuration, Any, Tree], int]) -> int:
     reactor = _Reactor()
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
-    driver = storage.build_driver(DriverContext(reactor, PooledThreads(reactor, pool)))
+    driver: Any = storage.build_driver(DriverContext(reactor, PooledThreads(reactor, pool)))
     if IWalking.providedBy(driver):
         return work(config, driver, driver.tree())
     pool.start()

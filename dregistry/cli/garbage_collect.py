@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from typing import Any
 
 from ..config import Configuration
@@ -47,13 +46,6 @@ class _Text(Text):
     def item(self, item: Item) -> None:
         names = (item.repository, item.name) if item.kind == LINK else (item.name,)
         self.line(_LINES[item.kind].format(*names))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """:return: see :func:`run`."""
-    parser = ArgumentParser("dregistry garbage-collect", description="Remove what no manifest needs.")
-    configure(parser)
-    return run(parser.parse_args(arguments))
 
 
 def configure(parser: ArgumentParser) -> None:

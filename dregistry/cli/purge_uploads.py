@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
 from typing import Any
 
 from ..config import Configuration, Seconds, parse_duration
@@ -16,13 +14,6 @@ from ..storage import Tree
 from ._output import Json, Output, Text
 from ._progress import sized
 from ._storage import with_storage
-
-
-def main(arguments: Sequence[str]) -> int:
-    """:return: see :func:`run`."""
-    parser = ArgumentParser("dregistry purge-uploads", description="Remove uploads that nobody has finished.")
-    configure(parser)
-    return run(parser.parse_args(arguments))
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -60,7 +51,3 @@ def _duration(text: str) -> Seconds:
         return parse_duration(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

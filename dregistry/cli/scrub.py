@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
 from typing import Any
 
 from ..config import Configuration
@@ -21,13 +20,6 @@ from ._storage import fail, with_storage
 
 _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([KMG]i?)?B?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-def main(arguments: Sequence[str]) -> int:
-    """:return: see :func:`run`."""
-    parser = ArgumentParser("dregistry scrub", description="Read every blob, and see whether it has its digest.")
-    configure(parser)
-    return run(parser.parse_args(arguments))
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -44,8 +44,8 @@ class Cache:
 class UploadPurging:
     """``storage.maintenance.uploadpurging``: the removal of abandoned uploads.
 
-    :ivar age: seconds without progress before an upload is abandoned.
-    :ivar interval: seconds between two rounds.
+    :ivar age: seconds from its begin after which an upload is abandoned.
+    :ivar interval: seconds from the end of a round to the next.
     :ivar dryrun: only say what would be removed.
     """
 

@@ -12,6 +12,7 @@ from ..digest import Digest
 
 _SIZE = 32
 _EMPTY = bytes(_SIZE)
+_FEW = 1 << 16
 _PREFIX = "sha256:"
 _OTHER = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]{32,255}")
 
@@ -44,63 +45,85 @@ def unchecked(digest: str) -> Digest:
 
 class DigestSet:
     """
-    A set of keys, in one flat table of 32 bytes an entry.
+    A set of keys.
 
-    Python's own set of 32-byte strings takes 110 to 180 bytes an entry; a registry may have ten million blobs. Where
-    an entry stands depends on a secret of the process (``hash``), so nobody can push content that makes it slow.
+    Many are kept in one flat table, 32 bytes an entry: in Python's own set they take 110 to 180, and a registry may
+    have ten million blobs. Where an entry stands depends on a secret of the process (``hash``), so nobody can push
+    content that makes it slow. Up to 65536 are in Python's set, which is faster.
 
     While one thread adds to it, others may look; what is there may then seem not to be.
     """
 
     def __init__(self) -> None:
-        self._table = bytearray(_SIZE << 10)
+        self._few: set[bytes] = set()
+        self._table: bytearray | None = None
         self._count = 0
         self._has_empty = False
 
     def __len__(self) -> int:
-        return self._count + self._has_empty
+        return len(self._few) + self._count + self._has_empty
 
     def __contains__(self, key: bytes) -> bool:
         table = self._table
-        mask = len(table) // _SIZE - 1
-        slot = hash(key) & mask
-        while True:
-            at = slot * _SIZE
-            found = table[at : at + _SIZE]
-            if found == key:
-                return key != _EMPTY or self._has_empty
-            if found == _EMPTY:
-                return False
-            slot = (slot + 1) & mask
+        if table is None:
+            return key in self._few
+        if key == _EMPTY:
+            return self._has_empty
+        at = _place(table, key)
+        return table[at : at + _SIZE] == key
 
     def add(self, key: bytes) -> bool:
         """Whether it was not there before."""
-        table = self._table
-        mask = len(table) // _SIZE - 1
-        slot = hash(key) & mask
-        while True:
-            at = slot * _SIZE
-            found = table[at : at + _SIZE]
-            if found == key:
-                return key == _EMPTY and self._add_empty()
-            if found == _EMPTY:
-                break
-            slot = (slot + 1) & mask
-        table[at : at + _SIZE] = key
+        if self._table is not None:
+            return self._add_to_table(self._table, key)
+        before = len(self._few)
+        self._few.add(key)
+        if len(self._few) > _FEW:
+            self._leave_set()
+            return True
+        return len(self._few) > before
+
+    def _leave_set(self) -> None:
+        table = bytearray(_SIZE * _FEW * 2)
+        for key in self._few - {_EMPTY}:
+            _put(table, _place(table, key), key)
+        self._has_empty = _EMPTY in self._few  # it looks like no entry
+        self._count = len(self._few) - self._has_empty
+        self._table, self._few = table, set()
+
+    def _add_to_table(self, table: bytearray, key: bytes) -> bool:
+        if key == _EMPTY:
+            new, self._has_empty = not self._has_empty, True
+            return new
+        at = _place(table, key)
+        if table[at : at + _SIZE] == key:
+            return False
+        _put(table, at, key)
         self._count += 1
-        if self._count * 4 > mask * 3:
-            self._grow()
+        if self._count * _SIZE * 4 > len(table) * 3:
+            self._table = _doubled(table)
         return True
 
-    def _add_empty(self) -> bool:
-        """The key of zeros, which looks like no entry."""
-        new, self._has_empty = not self._has_empty, True
-        return new
 
-    def _grow(self) -> None:
-        before, self._count = self._table, 0
-        self._table = bytearray(2 * len(before))
-        for at in range(0, len(before), _SIZE):
-            key = bytes(before[at : at + _SIZE])
-            if key != _EMPTY:
-                self.add(key)
+def _place(table: bytearray, key: bytes) -> int:
+    """Where in the table a key is, or would be put."""
+    mask = len(table) // _SIZE - 1
+    slot = hash(key) & mask
+    while True:
+        at = slot * _SIZE
+        if table[at : at + _SIZE] in (key, _EMPTY):
+            return at
+        slot = (slot + 1) & mask
+
+
+def _put(table: bytearray, at: int, key: bytes | bytearray) -> None:
+    table[at : at + _SIZE] = key
+
+
+def _doubled(table: bytearray) -> bytearray:
+    larger = bytearray(2 * len(table))
+    for at in range(0, len(table), _SIZE):
+        key = bytes(table[at : at + _SIZE])
+        if key != _EMPTY:
+            _put(larger, _place(larger, key), key)
+    return larger

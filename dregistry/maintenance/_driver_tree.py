@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import DeferredSemaphore, gatherResults
@@ -30,6 +31,10 @@ class DriverTree:
     def __init__(self, driver: IStorageDriver, wait: Wait) -> None:
         self._driver = driver
         self._wait = wait
+        self._calls = count()
+
+    def waits(self) -> int:
+        return next(self._calls)
 
     def names(self, path: str, holding: str = "") -> list[str]:
         try:

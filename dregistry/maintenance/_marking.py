@@ -13,16 +13,17 @@ from itertools import islice
 from attrs import define, field, frozen
 
 from ..storage import Tree, paths
+from ._ahead import ahead
 from ._digests import DigestSet, Keyed, key_of, unchecked
 from ._documents import References, Unreadable, references
 from ._repositories import Place, digests_below
 from .report import Fault, Watcher
 
 _BATCH = 16
-"""Manifests that are in memory at one time; each may be of some MiB."""
+"""Manifests that are read in one go."""
 _SMALL = 1 << 16
-"""Bytes of manifests that are read ahead."""
-_TAGS = 1000
+"""Bytes of manifests that are read ahead; larger ones are read one by one, as they may be of some MiB."""
+_TAGS = 64
 _ONLY_FOR_LEFTOVERS = frozenset({"_uploads", "_referrers"})
 _CANONICAL = "sha256:"
 _NOTHING = References()
@@ -69,11 +70,12 @@ def _first_contents(tree: Tree, revisions: Keyed, known: DigestSet) -> dict[str,
 
 def _tagged(tree: Tree, name: str) -> set[str]:
     tags = tree.names(paths.tags(name))
-    found: set[str] = set()
-    for start in range(0, len(tags), _TAGS):
-        links = tree.contents([paths.tag_current_link(name, tag) for tag in tags[start : start + _TAGS]])
-        found.update(_link(link) for link in links)
-    return found
+    batches = (tags[start : start + _TAGS] for start in range(0, len(tags), _TAGS))
+
+    def links(batch: list[str]) -> list[bytes | None]:
+        return tree.contents([paths.tag_current_link(name, tag) for tag in batch])
+
+    return {_link(link) for batch in ahead(tree, links, batches) for link in batch}
 
 
 def _link(content: bytes | None) -> str:
@@ -160,20 +162,34 @@ class Marking:
     def read(self, found: Survey, digests: Sequence[str]) -> Iterator[_Read]:
         """Some manifests of a repository, in this order; of one that was read before, what matters of it still."""
         keys = found.revisions
-        for start in range(0, len(digests), _BATCH):
-            batch = digests[start : start + _BATCH]
-            unread = [digest for digest in batch if keys[digest] not in self.done]
-            targets = self._targets(found.place.name, unread)
-            away = [digest for digest in targets if digest not in found.contents]
-            read = self.tree.contents([paths.blob_data(unchecked(targets[digest])) for digest in away])
-            contents = {**found.contents, **dict(zip(away, read, strict=True))}
+        batches = (digests[start : start + _BATCH] for start in range(0, len(digests), _BATCH))
+        loaded = ahead(self.tree, lambda batch: (batch, *self._load(found, batch)), batches)
+        for batch, targets, contents in loaded:
             for digest in batch:
-                if digest in targets:
-                    yield _parsed(digest, keys[digest], targets[digest], contents[digest])
-                elif digest in unread:
-                    yield _Read(digest, keys[digest], "", None, "its link is broken")
-                else:
+                if keys[digest] in self.done:
                     yield _Read(digest, keys[digest], "", self._edges.get(digest, _NOTHING))
+                elif digest in targets:
+                    yield self._parsed(digest, keys[digest], targets[digest], contents.get(digest))
+                else:
+                    yield _Read(digest, keys[digest], "", None, "its link is broken")
+
+    def _load(self, found: Survey, digests: Sequence[str]) -> tuple[dict[str, str], dict[str, bytes | None]]:
+        """Targets, see :meth:`_targets`, and contents as far as they are small."""
+        unread = [digest for digest in digests if found.revisions[digest] not in self.done]
+        targets = self._targets(found.place.name, unread)
+        away = [digest for digest in targets if digest not in found.contents]
+        read = self.tree.contents([paths.blob_data(unchecked(targets[digest])) for digest in away], _SMALL)
+        return targets, {**found.contents, **dict(zip(away, read, strict=True))}
+
+    def _parsed(self, digest: str, key: bytes, target: str, content: bytes | None) -> _Read:
+        if content is None:
+            [content] = self.tree.contents([paths.blob_data(unchecked(target))])
+        if content is None:
+            return _Read(digest, key, "", None, "its content is missing")
+        try:
+            return _Read(digest, key, target, references(content, target))
+        except Unreadable as error:
+            return _Read(digest, key, target, None, str(error))
 
     def _targets(self, name: str, digests: Sequence[str]) -> dict[str, str]:
         """By what digest each manifest's content is stored; those are left out whose links do not say."""
@@ -184,15 +200,6 @@ class Marking:
         linked = dict(zip(others, map(_link, links), strict=True))
         targets = {digest: linked.get(digest, digest) for digest in digests}
         return {digest: target for digest, target in targets.items() if target}
-
-
-def _parsed(digest: str, key: bytes, target: str, content: bytes | None) -> _Read:
-    if content is None:
-        return _Read(digest, key, "", None, "its content is missing")
-    try:
-        return _Read(digest, key, target, references(content, target))
-    except Unreadable as error:
-        return _Read(digest, key, target, None, str(error))
 
 
 class _Closure:

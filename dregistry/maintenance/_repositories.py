@@ -4,19 +4,13 @@ Going through the repositories of a storage.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
 from ..storage import Tree, paths
+from ._ahead import ahead
 from ._digests import Keyed, key_of
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @frozen
@@ -31,15 +25,20 @@ class Place:
     parts: frozenset[str]
 
 
-def repositories(tree: Tree, below: str = "") -> Iterator[Place]:
+def repositories(tree: Tree) -> Iterator[Place]:
     """Every directory that has a part of a repository, whatever part."""
-    names = tree.names(f"{paths.REPOSITORIES}/{below}".rstrip("/"))
+    return _repositories(tree, "", tree.names(paths.REPOSITORIES))
+
+
+def _repositories(tree: Tree, below: str, names: Sequence[str]) -> Iterator[Place]:
+    """:param names: of what is directly below."""
     parts = frozenset(name for name in names if name.startswith("_"))
     if parts and below:
         yield Place(below, parts)
-    for name in names:
-        if name not in parts:
-            yield from repositories(tree, f"{below}/{name}" if below else name)
+    children = [f"{below}/{name}" if below else name for name in names if name not in parts]
+    listings = ahead(tree, lambda child: tree.names(paths.repository(child)), children)
+    for child, listing in zip(children, listings, strict=True):
+        yield from _repositories(tree, child, listing)
 
 
 def digests_below(tree: Tree, path: str, holding: str = "") -> Keyed:
@@ -54,19 +53,3 @@ def digests_below(tree: Tree, path: str, holding: str = "") -> Keyed:
         for name in tree.names(f"{path}/{algorithm}", holding)
         if (key := key_of(digest := f"{algorithm}:{name}")) is not None
     }
-
-
-def ahead(call: Callable[[_T], _R], arguments: Iterable[_T], at_once: int) -> Iterator[_R]:
-    """``map(call, arguments)``, in that order, with so many calls under way at one time."""
-    if at_once == 1:
-        yield from map(call, arguments)
-        return
-    waiting = iter(arguments)
-    with ThreadPoolExecutor(at_once) as pool:
-        under_way = deque(pool.submit(call, each) for each in islice(waiting, 2 * at_once))
-        try:
-            while under_way:
-                yield under_way.popleft().result()
-                under_way.extend(pool.submit(call, each) for each in islice(waiting, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -12,8 +12,9 @@ from typing import TypeAlias
 from attrs import frozen
 
 from ..storage import Tree, paths
+from ._ahead import ahead
 from ._digests import DigestSet, Keyed, key_of, unchecked
-from ._repositories import Place, ahead, digests_below, repositories
+from ._repositories import Place, digests_below, repositories
 from .report import BLOB, LEFTOVER, LINK, MANIFEST, Item, Watcher
 
 GRACE = 3600.0
@@ -63,7 +64,7 @@ class Sweep:
         ]
         self._watcher.phase("looking at blobs", len(places))
         found = []
-        for folder in ahead(lambda place: self._folder(*place, held), places, tree.concurrency):
+        for folder in ahead(tree, lambda place: self._folder(*place, held), places):
             if folder.sizes:
                 found.append(folder)
             self._watcher.step()
@@ -132,7 +133,7 @@ class Sweep:
             return place.name, digests_below(tree, paths.layers(place.name))
 
         places = (place for place in repositories(tree) if self._selects(place.name))
-        return ahead(links, places, tree.concurrency)
+        return ahead(tree, links, places)
 
     def links(self) -> int:
         """Those to blobs that are not marked, whether or not these are there; how many."""

@@ -18,8 +18,9 @@ from fnmatch import fnmatchcase
 from attrs import define, frozen
 
 from ..storage import Tree
+from ._ahead import ahead
 from ._marking import Marking, Survey, survey
-from ._repositories import Place, ahead, repositories
+from ._repositories import Place, repositories
 from ._sweeping import Doomed, Sweep
 from .report import Watcher
 
@@ -98,7 +99,7 @@ def _mark(tree: Tree, options: Options, watcher: Watcher, marking: Marking, done
 
     watcher.phase("marking")
     doomed: Doomed = {}
-    for found in ahead(look, repositories(tree), tree.concurrency):
+    for found in ahead(tree, look, repositories(tree)):
         done.repositories += 1
         if going := marking.repository(found):
             doomed[found.place.name] = going

@@ -14,8 +14,8 @@ from attrs import define, field, frozen
 
 from ..digest import Digest
 from ..storage import PathNotFound, Tree, WriterBusy, paths
+from ._ahead import together
 from ._digests import key_of, unchecked
-from ._repositories import ahead
 from ._verifying import Outcome, Pace, verify
 from .report import BLOB, Fault, Item, Watcher
 
@@ -99,7 +99,7 @@ class _Scrubber:
         return self._done
 
     def _verify(self, places: Sequence[str]) -> None:
-        for place, is_last, outcomes in ahead(self._verify_some, self._batches(places), self._options.threads):
+        for place, is_last, outcomes in together(self._verify_some, self._batches(places), self._options.threads):
             for outcome in outcomes:
                 self._judge(outcome)
             if is_last:

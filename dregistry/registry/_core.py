@@ -85,15 +85,12 @@ class Core:
         if await self.read_link(path) != digest:
             await self.driver.put_content(path, str(digest).encode("ascii"))
 
-    def renew(self, path: str, info: FileInfo) -> None:
-        """
-        Content that a client was told to be there is young again: its lease, see docs/design/online-gc.md.
-
-        :param info: of ``path``.
-        """
+    def renew(self, info: FileInfo) -> FileInfo:
+        """Make content young again that a client is told to be there: its lease, see docs/design/online-gc.md."""
         old = info.modified is not None and time.time() - info.modified > LEASE_STEP - LOOK_LASTS
         if old and IRenewing.providedBy(self.driver):
-            self.driver.renew(path)
+            self.driver.renew(info.path)
+        return info
 
     def content_found(self, digest: Digest, size: int) -> None:
         """The storage has content by that very digest, ``size`` bytes, whose lease was renewed if need be."""

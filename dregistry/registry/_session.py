@@ -136,7 +136,10 @@ class UploadSession:
         """What fits into memory is hashed and put where it belongs, and never had a session in storage."""
         content = b"".join(self._pending.take())
         running = RunningHash.start(digest.algorithm)
-        await self._core.threads.run(running.update, [content]) if len(content) > _INLINE else running.update([content])
+        if len(content) <= _INLINE:
+            running.update([content])
+        else:
+            await self._core.threads.run(running.update, [content])
         await self._check(digest, running.digest(digest.algorithm))
         self._open = False
         await self._core.driver.put_contents([(paths.blob_data(digest), content), self._link(digest)])
@@ -158,13 +161,11 @@ class UploadSession:
     async def _store(self, writer: IWriter, digest: Digest) -> None:
         destination = paths.blob_data(digest)
         try:
-            info = await self._core.driver.stat(destination)
-            known = info.size == writer.size
+            known = self._core.renew(await self._core.driver.stat(destination)).size == writer.size
         except PathNotFound:
             known = False
         try:
             if known:
-                self._core.renew(destination, info)
                 await writer.cancel()
                 await self._core.write_link(paths.layer_link(self._name, digest), digest)
             else:

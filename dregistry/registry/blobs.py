@@ -272,7 +272,7 @@ class Blobs:
             await self._core.content_lost(self._name, digest)
             raise BlobUnknown(str(digest)) from None
         if relied_on or self._core.descriptors is not None:
-            self._core.renew(path, info)
+            self._core.renew(info)
         if target == digest:
             self._core.content_found(digest, info.size)
         return target, info.size

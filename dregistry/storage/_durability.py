@@ -86,9 +86,7 @@ class OrderedJournal:
 
 def durability_of(folder: str) -> Durability:
     """The one that the file system of ``folder``, or of where it will be, allows."""
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder)
-    if _file_system(folder) in _ORDERED:
+    if file_system_of(folder) in _ORDERED:
         with suppress(OSError, AttributeError):
             sync_range = ctypes.CDLL(None, use_errno=True).sync_file_range
             sync_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
@@ -96,8 +94,10 @@ def durability_of(folder: str) -> Durability:
     return EachFile()
 
 
-def _file_system(folder: str) -> str:
-    """The type of the file system that a directory is on; empty if the system does not tell."""
+def file_system_of(folder: str) -> str:
+    """The type of the file system that a directory is or will be on; empty if the system does not tell."""
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
     device = os.stat(folder).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:

@@ -42,7 +42,10 @@ class Tree(Protocol):
 
     @property
     def concurrency(self) -> int:
-        """How many calls at one time get the most done."""
+        """How many calls at one time get the most done, where they wait for the storage."""
+
+    def waits(self) -> int:
+        """A number that is larger each time that a call from this thread has had to wait for the storage."""
 
     def names(self, path: str, holding: str = "") -> list[str]:
         """

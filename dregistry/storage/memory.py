@@ -22,7 +22,6 @@ from ._interfaces import (
     WriterBusy,
 )
 from ._path import check_path
-from ._walking import IRenewing
 
 _PIECE = 1 << 20
 
@@ -38,7 +37,7 @@ class _Content:
     modified: float
 
 
-@implementer(IStorageDriver, IRenewing)
+@implementer(IStorageDriver)
 class MemoryDriver:
     """Content in a dict, path to bytes; directories are what the paths imply."""
 
@@ -96,11 +95,6 @@ class MemoryDriver:
             raise PathNotFound(path)
         wanted = (name for name in names if name > after)
         return sorted(wanted) if limit is None else nsmallest(limit, wanted)
-
-    def renew(self, path: str) -> None:
-        content = self._contents.get(check_path(path))
-        if content is not None:
-            self._contents[path] = _Content(content.data, time.time())
 
     async def writer(
         self, path: str, state: bytes = b"", create: bool = False, destination: str | None = None

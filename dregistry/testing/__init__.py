@@ -6,11 +6,13 @@ from ._access import AccessControllerSuite
 from ._sinks import NotificationSinkSuite, RefusingSinkSuite, notification
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
+from ._storage_maintenance import AttendanceSuite, RenewingSuite, WalkingSuite
 from ._storage_redirecting import RedirectingSuite
 from ._threads import InlineThreads, pooled_threads
 
 __all__ = [
     "AccessControllerSuite",
+    "AttendanceSuite",
     "DirectorySearchSuite",
     "InlineThreads",
     "LocalFilesSuite",
@@ -18,7 +20,9 @@ __all__ = [
     "NotificationSinkSuite",
     "RedirectingSuite",
     "RefusingSinkSuite",
+    "RenewingSuite",
     "StorageDriverSuite",
+    "WalkingSuite",
     "notification",
     "pooled_threads",
 ]

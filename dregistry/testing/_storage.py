@@ -8,12 +8,23 @@ from typing import Any
 
 from zope.interface.verify import verifyObject
 
-from ..storage import IDirectorySearch, ILocalFiles, ILocking, IRedirecting, IStorageDriver, IWriter
+from ..storage import (
+    IAttendance,
+    IDirectorySearch,
+    ILocalFiles,
+    ILocking,
+    IRedirecting,
+    IRenewing,
+    IStorageDriver,
+    IWalking,
+    IWriter,
+)
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
 from ._storage_batch import BatchTests
 from ._storage_children import ChildrenTests
 from ._storage_commit import CommitTests
 from ._storage_content import ContentTests, PathTests
+from ._storage_maintenance import AttendanceSuite, RenewingSuite, WalkingSuite
 from ._storage_reading import ReadTests
 from ._storage_redirecting import RedirectingSuite
 from ._storage_writer import WriterTests
@@ -23,6 +34,9 @@ _SUITES: list[tuple[Any, type]] = [
     (ILocking, LockingSuite),
     (IDirectorySearch, DirectorySearchSuite),
     (IRedirecting, RedirectingSuite),
+    (IWalking, WalkingSuite),
+    (IRenewing, RenewingSuite),
+    (IAttendance, AttendanceSuite),
 ]
 
 
@@ -54,8 +68,8 @@ class StorageDriverSuite(
     Under a base that does not wait, each test would pass unseen, so the suite refuses those.
 
     A driver that provides an optional interface passes its suite as well: the class has that among its bases then
-    (:class:`LocalFilesSuite`, :class:`LockingSuite`, :class:`DirectorySearchSuite`, :class:`RedirectingSuite`), and
-    this suite fails if it has not.
+    (:class:`LocalFilesSuite`, :class:`LockingSuite`, :class:`DirectorySearchSuite`, :class:`RedirectingSuite`,
+    :class:`WalkingSuite`, :class:`RenewingSuite`, :class:`AttendanceSuite`), and this suite fails if it has not.
     """
 
     async def test_interfaces(self) -> None:

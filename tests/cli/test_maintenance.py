@@ -6,18 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any
 
 from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from dregistry.cli import garbage_collect, purge_uploads, scrub
+from dregistry.cli import garbage_collect, main, scrub
 from dregistry.digest import Digest
 from dregistry.storage import paths
 
 from ..maintenance.support import NAME, InFiles, subject
+from ..plugin_folder import PluginFolder
 from ..storage.support import inline_driver, temporary_directory
 
 UUID = "0d2d4d7e-8f5f-4c0b-9d0c-6a8f4f0f6a5e"
@@ -45,7 +45,7 @@ class Terminal(StringIO):
 
 
 class CommandCase(SynchronousTestCase):
-    main: Callable[[Sequence[str]], int]
+    command: str
 
     def setUp(self) -> None:
         self.folder = temporary_directory(self)
@@ -67,14 +67,14 @@ class CommandCase(SynchronousTestCase):
         self.patch(sys, "stdout", output)
         self.patch(sys, "stderr", errors)
         try:
-            status: Any = type(self).main(arguments)
+            status: Any = main([self.command, *arguments])
         except SystemExit as ended:
             status = ended.code
         return Ran(status, output.getvalue(), errors.getvalue())
 
 
 class GarbageCollectTests(CommandCase):
-    main = garbage_collect.main
+    command = "garbage-collect"
 
     def setUp(self) -> None:
         super().setUp()
@@ -226,7 +226,7 @@ class GarbageCollectTests(CommandCase):
 
 
 class ScrubTests(CommandCase):
-    main = scrub.main
+    command = "scrub"
 
     def setUp(self) -> None:
         super().setUp()
@@ -297,7 +297,7 @@ class ScrubTests(CommandCase):
 
 
 class PurgeUploadsTests(CommandCase):
-    main = purge_uploads.main
+    command = "purge-uploads"
 
     def setUp(self) -> None:
         super().setUp()
@@ -349,18 +349,64 @@ class PurgeUploadsTests(CommandCase):
         self.assertFalse(self.remains())
 
 
+PLAIN = """
+from zope.interface import classImplementsOnly
+from dregistry.storage import IStorageDriver
+from dregistry.storage.filesystem import FilesystemDriver
+
+class Plain(FilesystemDriver):
+    pass
+
+classImplementsOnly(Plain, IStorageDriver)
+Factory.build = lambda self, options, context: Plain({root!r}, context.threads)
+"""
+
+
 class OtherDriverTests(CommandCase):
-    """A driver without files: the commands run beside a reactor, in a process of their own."""
+    """A driver that cannot be gone through without a reactor: the commands run beside one."""
 
-    main = garbage_collect.main
+    def setUp(self) -> None:
+        super().setUp()
+        self.plugins = PluginFolder(self)
+        self.plugins.driver("dregistry_test_plain", "plain", more=PLAIN.format(root=self.data))
+        with open(self.config, "w") as file:
+            file.write("version: 0.1\nstorage: plain\n")
 
-    def test_all(self) -> None:
-        for module in ("garbage_collect", "scrub", "purge_uploads"):
-            code = f"import sys; from dregistry.cli.{module} import main; sys.exit(main(sys.argv[1:]))"
-            with open(self.config, "w") as file:
-                file.write("version: 0.1\nstorage: inmemory\n")
-            done = subprocess.run(
-                [sys.executable, "-c", code, self.config], capture_output=True, text=True, timeout=60, check=False
-            )
-            self.assertEqual((done.returncode, done.stderr), (0, ""))
-            self.assertTrue(done.stdout)
+    def in_process(self, *arguments: str) -> Ran:
+        command = [sys.executable, "-m", "dregistry.cli", *arguments, self.config]
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([self.plugins.path, *filter(None, sys.path)])}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environ)
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def test_garbage_collect(self) -> None:
+        for number in range(40):
+            self.storage.image(f"a{number}", f"v{number}", name=f"team/{number}")
+        untagged, loose = self.storage.image("b"), self.storage.blob(b"loose")
+        ran = self.in_process("garbage-collect", "-m", "--json")
+        self.assertEqual((ran.status, ran.errors), (0, ""))
+        gone = {each["name"] for each in ran.objects if each["kind"] in ("blob", "manifest")}
+        self.assertEqual(gone, {str(each) for each in (untagged, loose, Digest.of(b"config b"), Digest.of(b"layer b"))})
+        left = {path.split("/")[-2] for path in self.storage.all() if path.startswith(paths.BLOBS)}
+        self.assertEqual(len(left), 120)
+        self.assertFalse(left & {name.removeprefix("sha256:") for name in gone})
+
+    def test_scrub(self) -> None:
+        self.storage.image("a", "v1")
+        digest = self.storage.blob(b"content")
+        self.storage.put(paths.blob_data(digest), b"contend")
+        self.assertEqual(self.in_process("scrub", "--quarantine", "-q").status, 1)
+        self.assertIn(paths.quarantined(digest), self.storage.all())
+        self.assertEqual(self.in_process("scrub").lines[-1][:8], "3 blobs ")
+
+    def test_purge_uploads(self) -> None:
+        self.storage.put(paths.upload_started_at(NAME, UUID), b"2001-09-09T01:46:40Z")
+        self.assertEqual(self.in_process("purge-uploads").lines[-1], "1 uploads purged (0 B), 0 remain")
+        self.assertEqual(self.storage.all(), {})
+
+    def test_failure(self) -> None:
+        os.mkdir(self.data + "/docker")
+        os.symlink("registry", self.data + "/docker/registry")
+        ran = self.in_process("garbage-collect")
+        self.assertEqual(ran.status, 1)
+        self.assertIn("the storage failed", ran.errors)
+        self.assertNotIn("Traceback", ran.errors)

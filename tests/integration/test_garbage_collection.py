@@ -18,8 +18,8 @@ from dregistry.storage import paths
 from dregistry.storage._local_tree import LocalTree
 
 from ..maintenance.registries import LAYERS, Registry, registries
-from ..maintenance.support import InFiles, Recorder
-from .client import Client, random_bytes
+from ..maintenance.support import NAME, InFiles, Recorder, index
+from .client import OCI_LAYER, Client, descriptor, digest_of, random_bytes
 from .container_tools import PLAIN
 from .docker_registry import collect_garbage, program
 from .test_interop import REPOSITORIES, TAGS, TogetherCase, contents
@@ -31,9 +31,8 @@ Verdict = tuple[list[str], list[str]]
 
 
 def ours(config: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from dregistry.cli.garbage_collect import main; sys.exit(main(sys.argv[1:]))"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", code, *flags, config]
+    command = [sys.executable, "-m", "dregistry.cli", "garbage-collect", *flags, config]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environ)
 
 
@@ -61,6 +60,27 @@ class VerdictTests(SynchronousTestCase):
             self.assertEqual(self.ours("-m"), verdict(registry, kept))
             if all(tagged(name) == kept(name) for name in registry.repositories):
                 self.assertEqual(self.ours("-m"), self.theirs("-m"))
+
+    def test_a_manifest_that_cannot_be_read(self) -> None:
+        """registry:2 gives up."""
+        storage = self.new_storage()
+        broken, loose = storage.manifest(b"{", "v1"), storage.blob(b"loose")
+        storage.layer(b"linked")
+        os.makedirs(self.data + paths.tags(NAME), exist_ok=True)
+        error = self.assertRaises(AssertionError, self.theirs)
+        self.assertIn(f"failed to retrieve manifest for digest {broken}", str(error))
+        self.assertEqual(self.ours(), ([str(loose)], []))
+
+    def test_a_repository_without_layers(self) -> None:
+        """registry:2 overlooks it."""
+        digest = self.new_storage().manifest(index(), "v1")
+        self.assertEqual(self.theirs(), ([str(digest)], []))
+        self.assertEqual(self.ours(), ([], []))
+
+    def new_storage(self) -> InFiles:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.data, self.config = os.path.join(folder, "data"), os.path.join(folder, "config.yml")
+        return InFiles(self.data)
 
     def write(self, registry: Registry) -> None:
         """registry:2 takes no notice of a repository without layers, and does not go on at one without tags."""
@@ -167,6 +187,19 @@ class CollectedTests(TogetherCase):
             self.their_client.push_blob("signed", self.blobs[blob["digest"]])
         self.their_client.push_manifest("signed", signed)
         self.assertEqual(self.listed(subject), [self.signature["digest"]])
+
+    def test_pushed_by_sha512(self) -> None:
+        """registry:2 stores it by sha256, and removes what it knows under the other name only."""
+        content = random_bytes()
+        layer = descriptor(content, OCI_LAYER, "sha512")
+        answer = self.their_client.finish(self.their_client.start_upload("apps/oci").location, layer["digest"], content)
+        self.assertEqual(answer.status, 201, answer)
+        image = {**self.our_client.image("apps/oci"), "layers": [layer]}
+        self.our_client.push_manifest("apps/oci", image, "sha512")
+        stored = digest_of(content)
+        self.assertIn(stored, lines(collect_garbage(self.data, self.config, "--dry-run"), BLOB))
+        self.assertNotIn(stored, lines(self.collect(), BLOB))
+        self.assertEqual(self.our_client.get(f"/v2/apps/oci/blobs/{layer['digest']}").body, content)
 
     def test_json(self) -> None:
         objects = [json.loads(line) for line in self.collect("--json", "-m").splitlines()]

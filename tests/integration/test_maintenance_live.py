@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from dregistry.config import UploadPurging as Rules
 from dregistry.purging import UploadPurging
 from dregistry.storage import paths
 
@@ -127,7 +128,7 @@ class PurgingTests(TestCase):
                 super()._ended()
                 ended.callback(None)
 
-        service = Purging(self.config, 1e6, reactor, lambda: 0.0)
+        service = Purging(self.config, Rules(), reactor, lambda: 0.0)
         service.startService()
         await ended
         await service.stopService()

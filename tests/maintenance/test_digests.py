@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from dregistry.maintenance import _digests
 from dregistry.maintenance._digests import DigestSet, key_of
 
 HEX = "0123456789abcdef" * 4
@@ -50,9 +51,13 @@ class KeyTests(SynchronousTestCase):
 
 
 class SetTests(SynchronousTestCase):
-    @given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
-    def test_like_a_set(self, added: list[int], asked: list[int]) -> None:
+    def use_table_beyond(self, few: int) -> None:
+        self.patch(_digests, "_FEW", few)
+
+    @given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)), st.sampled_from([4, 16, 64]))
+    def test_like_a_set(self, added: list[int], asked: list[int], few: int) -> None:
         """0 is the key of zeros."""
+        self.use_table_beyond(few)
         model: set[bytes] = set()
         found = DigestSet()
         for number in added:
@@ -65,6 +70,7 @@ class SetTests(SynchronousTestCase):
             self.assertEqual(key in found, key in model)
 
     def test_many(self) -> None:
+        self.use_table_beyond(1 << 10)
         found = DigestSet()
         keys = [hashlib.sha256(str(number).encode()).digest() for number in range(20_000)]
         for key in keys[::2]:
@@ -75,8 +81,9 @@ class SetTests(SynchronousTestCase):
 
     def test_memory(self) -> None:
         """An entry takes no more than three times its bytes, when the table has just grown."""
+        self.use_table_beyond(1 << 10)
         found = DigestSet()
         for number in range(100_000):
             found.add(hashlib.sha256(str(number).encode()).digest())
-            if number > 1000:
-                self.assertLess(len(found._table), 32 * 3 * number)
+            if number > 1 << 10:
+                self.assertLess(len(found._table or b""), 32 * 3 * number)

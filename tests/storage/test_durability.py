@@ -96,7 +96,7 @@ class OrderTests(SynchronousTestCase):
 class ChoiceTests(SynchronousTestCase):
     def test_by_file_system(self) -> None:
         for kind, expected in (("ext4", OrderedJournal), ("xfs", OrderedJournal), ("btrfs", EachFile), ("", EachFile)):
-            with mock.patch("dregistry.storage._durability._file_system", return_value=kind):
+            with mock.patch("dregistry.storage._durability.file_system_of", return_value=kind):
                 self.assertIsInstance(durability_of("/"), expected)
 
     def test_a_folder_that_is_not_there_yet(self) -> None:

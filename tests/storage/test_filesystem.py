@@ -6,18 +6,29 @@ from twisted.trial.unittest import TestCase
 
 from dregistry.storage.filesystem import FilesystemDriver
 from dregistry.testing import (
+    AttendanceSuite,
     DirectorySearchSuite,
     InlineThreads,
     LocalFilesSuite,
     LockingSuite,
+    RenewingSuite,
     StorageDriverSuite,
+    WalkingSuite,
     pooled_threads,
 )
 
 from .support import temporary_directory
 
 
-class FilesystemSuite(StorageDriverSuite, LocalFilesSuite, LockingSuite, DirectorySearchSuite):
+class FilesystemSuite(
+    StorageDriverSuite,
+    LocalFilesSuite,
+    LockingSuite,
+    DirectorySearchSuite,
+    WalkingSuite,
+    RenewingSuite,
+    AttendanceSuite,
+):
     """All that the driver provides."""
 
 

@@ -15,7 +15,7 @@ from .._redirecting import IRedirecting
 from .._walking import IWalking
 from ._interfaces import IStorageMiddleware
 
-_AROUND_READ = (ILocalFiles, IRedirecting, IWalking)
+_AROUND_READ = (ILocalFiles, IRedirecting)
 """Abilities by which content gets to clients without ``read``."""
 
 
@@ -28,6 +28,7 @@ class StorageMiddleware:
     - takes over the ones whose methods it defines: they are provided if the driver behind has them;
     - adds others by ``@implementer``: these are provided in any case;
     - leaves out those in :attr:`withheld`;
+    - and, if it defines any method of the driver itself, ``IWalking``, by which maintenance goes around it;
     - and, if it defines ``read``, those by which content gets to clients without it (``ILocalFiles``,
       ``IRedirecting``), unless it defines their methods too. What it does to content cannot be gone around.
 
@@ -52,6 +53,10 @@ class StorageMiddleware:
     @classmethod
     def _keeps(cls, ability: type[Interface]) -> bool:
         if any(ability.isOrExtends(each) for each in cls.withheld):
+            return False
+        if ability.isOrExtends(IWalking) and any(
+            cls._defines(name) for name in IStorageDriver.names() if name != "name"
+        ):
             return False
         gone_around = cls._defines("read") and any(ability.isOrExtends(each) for each in _AROUND_READ)
         return not gone_around or all(cls._defines(name) for name in ability.names(all=True))

@@ -16,6 +16,7 @@ from dregistry.storage import (
     IRedirecting,
     IStorageDriver,
     IStorageMiddleware,
+    IWalking,
     StorageMiddleware,
 )
 from dregistry.storage.filesystem import FilesystemDriver
@@ -134,6 +135,13 @@ class WrappingTests(SynchronousTestCase):
         self.assertEqual(
             self.abilities(ReversingFiles(self.filesystem())), {"ILocking", "IDirectorySearch", "ILocalFiles"}
         )
+
+    def test_maintenance_goes_around_nothing_that_changes(self) -> None:
+        driver = inline_driver(temporary_directory(self))
+        self.assertTrue(IWalking.providedBy(Plain(driver)))
+        self.assertTrue(IWalking.providedBy(Sending(driver)))
+        self.assertFalse(IWalking.providedBy(Reversing(driver)))
+        self.assertFalse(IWalking.providedBy(ReversingFiles(driver)))
 
     def test_taken_over_or_added(self) -> None:
         for driver in (MemoryDriver(), RedirectingMemory()):
