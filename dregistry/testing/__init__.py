@@ -3,6 +3,10 @@ For the tests of dregistry, of its plugins, and of programs that use a registry.
 """
 
 from ._access import AccessControllerSuite
+from ._faults import Fault, Injection, Predicate, on
+from ._faulty_site import LoggedRequest
+from ._images import make_layer
+from ._memory_registry import MemoryRegistry
 from ._sinks import NotificationSinkSuite, RefusingSinkSuite, notification
 from ._storage import StorageDriverSuite
 from ._storage_abilities import DirectorySearchSuite, LocalFilesSuite, LockingSuite
@@ -14,15 +18,22 @@ __all__ = [
     "AccessControllerSuite",
     "AttendanceSuite",
     "DirectorySearchSuite",
+    "Fault",
+    "Injection",
     "InlineThreads",
     "LocalFilesSuite",
     "LockingSuite",
+    "LoggedRequest",
+    "MemoryRegistry",
     "NotificationSinkSuite",
+    "Predicate",
     "RedirectingSuite",
     "RefusingSinkSuite",
     "RenewingSuite",
     "StorageDriverSuite",
     "WalkingSuite",
+    "make_layer",
     "notification",
+    "on",
     "pooled_threads",
 ]

@@ -59,6 +59,7 @@ class Database:
         lock = self.lock(0, filename, wait=True)  # of processes that start at once, one makes the tables
         try:
             with self._connection() as db:
+                db.execute("PRAGMA page_size = 16384")  # of a new one: blobs are large
                 db.execute("PRAGMA journal_mode = WAL")
                 db.executescript(SCHEMA)
         except StorageUnavailable as error:
