@@ -185,15 +185,10 @@ def build_sink(choice: SinkChoice, reactor: Any) -> INotificationSink:
 
 
 def _endpoint(choice: SinkChoice, reactor: Any) -> Endpoint:
-    settings, section = choice.settings, choice.endpoint
-    threads: Threads = PooledThreads(reactor, reactor.getThreadPool())
-    context = SinkContext(
-        reactor, threads, settings, lambda notification: encode(notification.event, settings.media_type)
-    )
-    sink: INotificationSink = choice.build(INotificationSink, context)
+    section = choice.endpoint
     return Endpoint(
-        settings.name,
-        sink,
+        choice.settings.name,
+        build_sink(choice, reactor),
         wanted_by(section),
         section.timeout,
         section.threshold,

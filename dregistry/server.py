@@ -168,6 +168,7 @@ def _api(
         tags_per_put=config.limits.tagsperput,
         strict_accept=config.compat.strictaccept,
         proxies=TrustedProxies.parse(http.trustedproxies),
+        only_get_pulls=config.notifications.events.pullon == "get",
         events=events,
     )
 

@@ -29,18 +29,25 @@ class Events:
 
     :ivar record: (dregistry's own) keep every event for ``/v2/_dregistry/events``, not only those that an endpoint is
         to have.
+    :ivar pullon: (dregistry's own) which requests are pulls: ``any`` as in distribution, also HEAD and those that are
+        answered 304 or 416; ``get`` for those that are sent content, or are sent elsewhere for it.
     """
 
     includereferences: bool = False
     record: bool = False
+    pullon: Literal["any", "get"] = "any"
 
 
 @frozen
 class Ignore:
-    """``notifications.endpoints[].ignore``: events that are not sent."""
+    """``notifications.endpoints[].ignore``: events that are not sent.
+
+    :ivar targets: (dregistry's own) what they happened to; ``tag`` is the deletion of a tag alone.
+    """
 
     mediatypes: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    targets: tuple[Literal["manifest", "blob", "tag"], ...] = ()
 
 
 @frozen

@@ -25,6 +25,7 @@ CREATE TABLE events(
     time INTEGER NOT NULL,
     action TEXT NOT NULL,
     media_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
     content TEXT NOT NULL
 );
 CREATE TABLE endpoints(

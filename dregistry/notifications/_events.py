@@ -15,7 +15,7 @@ from attrs import field, frozen
 from ._database import Database
 from .event import Record, complete
 
-_INSERT = "INSERT INTO events(time, action, media_type, content) VALUES "
+_INSERT = "INSERT INTO events(time, action, media_type, kind, content) VALUES "
 _ROWS = 200
 """Events that are written by one statement, when there are so many."""
 
@@ -25,18 +25,19 @@ Version = tuple[int, int]
 
 @frozen
 class Wanted:
-    """What an endpoint is to have: all but events of those media types and of those actions."""
+    """What an endpoint is to have: all events but those of such media types, actions or kinds of target."""
 
     media_types: frozenset[str] = frozenset()
     actions: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
 
-    def __call__(self, action: str, media_type: str) -> bool:
-        return action not in self.actions and media_type not in self.media_types
+    def __call__(self, action: str, media_type: str, kind: str) -> bool:
+        return action not in self.actions and media_type not in self.media_types and kind not in self.kinds
 
     def condition(self) -> tuple[str, list[str]]:
         """The same in SQL, and the values of its placeholders."""
         parts, values = ["1"], list[str]()
-        for column, names in (("action", self.actions), ("media_type", self.media_types)):
+        for column, names in (("action", self.actions), ("media_type", self.media_types), ("kind", self.kinds)):
             if names:
                 parts.append(f"{column} NOT IN ({', '.join('?' * len(names))})")
                 values += sorted(names)
@@ -75,7 +76,7 @@ class Events:
     def _insert(self, records: Sequence[Record]) -> None:
         """By as few statements as there can be: Python switches threads at each."""
         size = _ROWS if len(records) == _ROWS else 1
-        query = _INSERT + ", ".join(["(?, ?, ?, ?)"] * size)
+        query = _INSERT + ", ".join(["(?, ?, ?, ?, ?)"] * size)
         for start in range(0, len(records), size):
             self._database.change(query, *chain.from_iterable(records[start : start + size]))
 

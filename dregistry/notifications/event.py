@@ -46,6 +46,8 @@ class Record(NamedTuple):
     """When it took place, in nanoseconds since the epoch."""
     action: str
     media_type: str
+    kind: str
+    """What it happened to, see :class:`.RegistryEvent`."""
     content: str
     """The event's JSON, but for ``id`` and ``timestamp``."""
 
@@ -69,7 +71,7 @@ class Recorder:
             f'{{"action":{_quoted(event.action)},"target":{_target(event)},"request":{_request(event.origin)},'
             f'"actor":{actor},"source":{self._source}}}'
         )
-        return Record(now, event.action, event.media_type, content)
+        return Record(now, event.action, event.media_type, event.kind, content)
 
 
 def _target(event: RegistryEvent) -> str:

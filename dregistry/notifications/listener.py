@@ -34,7 +34,8 @@ class OutboxListener:
         self._now = now
 
     def notify(self, event: RegistryEvent) -> Awaitable[None]:
-        if not self._everything and not any(wanted(event.action, event.media_type) for wanted in self._wanted):
+        what = event.action, event.media_type, event.kind
+        if not self._everything and not any(wanted(*what) for wanted in self._wanted):
             return DONE
         found = self._recorder.record(event, self._now())
         return self._outbox.add_soon(found) if event.action == PULL else self._outbox.add(found)

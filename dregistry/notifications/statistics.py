@@ -30,7 +30,7 @@ class Configured(Protocol):
 def wanted_by(endpoint: Endpoint) -> Wanted:
     """What an endpoint is to have."""
     media_types = frozenset((*endpoint.ignoredmediatypes, *endpoint.ignore.mediatypes))
-    return Wanted(media_types, frozenset(endpoint.ignore.actions))
+    return Wanted(media_types, frozenset(endpoint.ignore.actions), frozenset(endpoint.ignore.targets))
 
 
 def describe_all(endpoints: Iterable[Configured], counts: Callable[[str, Wanted], Counts]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from ._hashes import RunningHash
 from ._pieces import Pieces
 from ._progress import Progress, Ticket, begin, busy, load, save, written
 from .blobs import Blobs
-from .listener import PUSH, OriginSource, RegistryEvent
+from .listener import BLOB, PUSH, OriginSource, RegistryEvent
 
 _BATCH = 1 << 20
 """Bytes that are hashed and written in one go: large enough that the hop to a thread costs little."""
@@ -118,9 +118,7 @@ class UploadSession:
         self._core.content_found(digest, self.offset)
         if self._core.listeners:
             await self._core.tell(
-                RegistryEvent(
-                    PUSH, self._name, self._origin(), media_type=OCTET_STREAM, digest=digest, size=self.offset
-                )
+                RegistryEvent(PUSH, self._name, self._origin(), OCTET_STREAM, digest, self.offset, kind=BLOB)
             )
         return Descriptor(OCTET_STREAM, digest, self.offset)
 

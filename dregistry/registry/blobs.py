@@ -22,7 +22,7 @@ from ._core import Core
 from ._descriptors import Descriptors
 from ._guard import guarded, guarded_chunks
 from .catalog import find_repositories
-from .listener import DELETE, MOUNT, PULL, OriginSource, RegistryEvent
+from .listener import BLOB, DELETE, MOUNT, PULL, OriginSource, RegistryEvent
 
 SMALL = 1 << 16
 """Bytes of a blob up to which it is read at once."""
@@ -183,7 +183,7 @@ class Blobs:
         self._core.contents.drop(self._name, digest)
         if self._core.descriptors is not None:
             await self._core.descriptors.unlink(self._name, digest)
-        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), digest=digest, kind=BLOB))
 
     @guarded
     async def mount(self, digest: Digest, source: str) -> Descriptor:
@@ -286,5 +286,6 @@ class Blobs:
             digest=descriptor.digest,
             size=descriptor.size,
             from_repository=source,
+            kind=BLOB,
         )
         await self._core.tell(event)

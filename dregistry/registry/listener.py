@@ -17,6 +17,10 @@ PULL = "pull"
 MOUNT = "mount"
 DELETE = "delete"
 
+MANIFEST = "manifest"
+BLOB = "blob"
+TAG = "tag"
+
 
 class Origin(NamedTuple):
     """
@@ -45,6 +49,7 @@ class RegistryEvent(NamedTuple):
     :ivar tag: the tag that a manifest was pushed or pulled by, or that was deleted.
     :ivar from_repository: where a blob was mounted from.
     :ivar references: what a pushed or pulled manifest refers to: config, then layers, or an index's children.
+    :ivar kind: what it happened to: MANIFEST, BLOB, or TAG if that alone was deleted.
     """
 
     action: str
@@ -56,6 +61,7 @@ class RegistryEvent(NamedTuple):
     tag: str = ""
     from_repository: str = ""
     references: tuple[Descriptor, ...] = ()
+    kind: str = MANIFEST
 
 
 OriginSource: TypeAlias = Callable[[], Origin]

@@ -11,7 +11,7 @@ from ..errors import ManifestUnknown, NameUnknown
 from ..storage import PathNotFound, paths
 from ._core import Core, parse_link
 from ._guard import guarded
-from .listener import DELETE, OriginSource, RegistryEvent
+from .listener import DELETE, TAG, OriginSource, RegistryEvent
 
 _PAGE = 1000
 
@@ -64,7 +64,7 @@ class Tags:
             await self._core.driver.delete(paths.tag(self._name, tag))
         except PathNotFound:
             raise ManifestUnknown(self._name, tag) from None
-        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), tag=tag))
+        await self._core.tell(RegistryEvent(DELETE, self._name, self._origin(), tag=tag, kind=TAG))
 
     @guarded
     async def delete_pointing_at(self, digest: Digest) -> None:

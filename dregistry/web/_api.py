@@ -45,6 +45,7 @@ class Api:
     :ivar tags_per_put: the most ``tag`` parameters on one PUT of a manifest.
     :ivar strict_accept: answer 404 for a manifest of a type that the client does not list.
     :ivar proxies: whose word on who the client is counts.
+    :ivar only_get_pulls: whether listeners hear of pulls only if the answer has content (``events.pullon``).
     :ivar events: what there is of the registry's events; None if none are recorded.
     """
 
@@ -61,6 +62,7 @@ class Api:
     tags_per_put: int = 32
     strict_accept: bool = False
     proxies: TrustedProxies = field(factory=TrustedProxies)
+    only_get_pulls: bool = False
     events: EventFeed | None = None
     in_flight: InFlight = field(factory=InFlight)
 

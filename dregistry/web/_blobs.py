@@ -18,7 +18,8 @@ async def head(call: Call, digest: str) -> bytes:
         return call.empty(307)
     blobs = call.repository.blobs
     blob = await blobs.stat(Digest.parse(digest))
-    await blobs.pulled(blob.digest, blob.size)
+    if not call.api.only_get_pulls:
+        await blobs.pulled(blob.digest, blob.size)
     if not _proceeds(call, blob.digest):
         return call.empty(304)
     call.set_header(b"content-length", blob.size)
@@ -31,10 +32,13 @@ async def get(call: Call, digest: str) -> bytes | None:
     blobs = call.repository.blobs
     blob = await blobs.open(Digest.parse(digest))
     try:
-        await blobs.pulled(blob.digest, blob.size)
+        if not call.api.only_get_pulls:
+            await blobs.pulled(blob.digest, blob.size)
         if not _proceeds(call, blob.digest):
             return call.empty(304)
         part = _part(call, blob)
+        if call.api.only_get_pulls:
+            await blobs.pulled(blob.digest, blob.size)
         call.set_header(b"content-length", part.length)
         return await _send(call, blob, part)
     finally:
@@ -57,7 +61,8 @@ async def _redirected(call: Call, digest: Digest) -> bool:
     found = await call.repository.blobs.redirection(digest, call.request.method.decode("ascii"), client)
     if found is None:
         return False
-    await call.repository.blobs.pulled(digest, found.size)
+    if not call.api.only_get_pulls or call.request.method == b"GET":
+        await call.repository.blobs.pulled(digest, found.size)
     call.set_header(b"docker-content-digest", str(digest))
     call.set_header(b"location", found.url)
     return True

@@ -25,7 +25,8 @@ async def get(call: Call, reference: str) -> bytes:
     call.set_header(b"etag", f'"{etag}"')
     if not none_match(call.header_list(b"if-none-match"), etag):
         return call.empty(304)
-    await manifests.pulled(manifest)
+    if not call.api.only_get_pulls or call.request.method == b"GET":
+        await manifests.pulled(manifest)
     return call.content(manifest.content, manifest.media_type)
 
 

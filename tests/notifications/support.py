@@ -17,6 +17,7 @@ from dregistry.notifications import INotificationSink, Notification, Refused
 from dregistry.notifications.event import Record, Recorder, Source
 from dregistry.notifications.outbox import Outbox, Tables, Wanted
 from dregistry.registry import Origin, RegistryEvent
+from dregistry.registry.listener import MANIFEST
 from dregistry.testing import InlineThreads
 
 SOURCE = Source("registry.example:5000", "an-instance")
@@ -40,8 +41,10 @@ def an_event(action: str = "push", **members: Any) -> RegistryEvent:
     )
 
 
-def a_record(tag: str = "", time: int = SECOND, action: str = "push", media_type: str = OCI_MANIFEST) -> Record:
-    return Recorder(SOURCE).record(an_event(action, tag=tag, media_type=media_type), time)
+def a_record(
+    tag: str = "", time: int = SECOND, action: str = "push", media_type: str = OCI_MANIFEST, kind: str = MANIFEST
+) -> Record:
+    return Recorder(SOURCE).record(an_event(action, tag=tag, media_type=media_type, kind=kind), time)
 
 
 def tags(events: Any) -> list[str]:

@@ -13,6 +13,7 @@ from dregistry.notifications._writer import PAUSE
 from dregistry.notifications.listener import OutboxListener
 from dregistry.notifications.outbox import Wanted
 from dregistry.registry import IRegistryListener
+from dregistry.registry.listener import BLOB, MANIFEST, TAG
 
 from .support import ANY, SOURCE, OutboxCase, an_event
 
@@ -55,6 +56,14 @@ class ListenerTests(OutboxCase):
         self.notify(listener, "delete")
         self.clock.advance(PAUSE)
         self.assertEqual(self.actions(), ["push", "delete"])
+
+    def test_unwanted_targets(self) -> None:
+        """Deletions have no media type; what was deleted is known all the same."""
+        listener = self.listener(Wanted(kinds=frozenset({BLOB, TAG})))
+        for kind in (BLOB, MANIFEST, TAG):
+            self.notify(listener, "delete", media_type="", kind=kind)
+        self.notify(listener, "push", kind=BLOB)
+        self.assertEqual(self.actions(), ["delete"])
 
     def test_nobody(self) -> None:
         self.notify(self.listener(), "push")

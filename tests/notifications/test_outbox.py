@@ -13,12 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry.manifest import OCTET_STREAM
 from dregistry.notifications.outbox import OutboxError, Tables, Wanted
+from dregistry.registry.listener import BLOB, MANIFEST, TAG
 
 from ..storage.support import temporary_directory
 from .support import ANY, SECOND, OutboxCase, a_record, tags
 
 NO_PULLS = Wanted(actions=frozenset({"pull"}))
 NO_BLOBS = Wanted(frozenset({OCTET_STREAM}), frozenset({"mount"}))
+NO_TAGS = Wanted(actions=frozenset({"pull"}), kinds=frozenset({BLOB, TAG}))
+TARGETS = ((OCTET_STREAM, BLOB), ("", BLOB), ("", MANIFEST), ("a/b", MANIFEST), ("", TAG))
 
 
 def always() -> bool:
@@ -66,7 +69,7 @@ class EventsTests(OutboxCase):
         self.assertEqual(self.tables.events.bounds(), (3, 3))
 
     def test_all_or_none(self) -> None:
-        records: Any = [a_record("a"), ("no time", None, None, None)]
+        records: Any = [a_record("a"), ("no time", None, None, None, None)]
         self.assertRaises(OutboxError, self.tables.events.append, records)
         self.assertEqual(self.tables.events.bounds(), (1, 0))
         self.add("b")
@@ -127,13 +130,19 @@ class PositionsTests(OutboxCase):
 
     def test_wanted(self) -> None:
         """The same in Python as in SQL."""
-        for wanted in (ANY, NO_PULLS, NO_BLOBS):
+        for wanted in (ANY, NO_PULLS, NO_BLOBS, NO_TAGS):
             for action in ("push", "pull", "mount", "delete"):
-                for media_type in (OCTET_STREAM, "", "a/b"):
+                for media_type, kind in (
+                    (OCTET_STREAM, BLOB),
+                    ("", BLOB),
+                    ("", MANIFEST),
+                    ("a/b", MANIFEST),
+                    ("", TAG),
+                ):
                     self.positions.forget_others([])
                     self.positions.register(["x"])
-                    self.add("t", action=action, media_type=media_type)
-                    self.assertEqual(self.next_tag("x", wanted) is not None, wanted(action, media_type))
+                    self.tables.events.append([a_record("t", action=action, media_type=media_type, kind=kind)])
+                    self.assertEqual(self.next_tag("x", wanted) is not None, wanted(action, media_type, kind))
 
     def test_counts(self) -> None:
         self.positions.register(["x"])
@@ -282,7 +291,7 @@ class Machine(RuleBasedStateMachine):
         return [
             number
             for number, action in enumerate(self.actions, 1)
-            if number >= self.first and number > self.position[name] and self.wanted[name](action, "")
+            if number >= self.first and number > self.position[name] and self.wanted[name](action, "", MANIFEST)
         ]
 
     @rule(actions=st.lists(st.sampled_from(["push", "pull"]), min_size=1, max_size=70))

@@ -50,7 +50,7 @@ class EventsTests(EventsCase):
     def test_blob_pushed(self) -> None:
         for algorithm in ("sha256", "sha512"):
             digest = self.push(b"abc", algorithm)
-            self.heard_of({"action": "push", "media_type": OCTET_STREAM, "digest": digest, "size": 3})
+            self.heard_of({"action": "push", "media_type": OCTET_STREAM, "digest": digest, "size": 3, "kind": "blob"})
 
     def test_blob_pushed_again(self) -> None:
         self.push(b"abc")
@@ -65,13 +65,14 @@ class EventsTests(EventsCase):
         self.do(self.repository.blobs.open(digest))
         self.heard_of()
         self.do(self.repository.blobs.pulled(digest, 3))
-        self.heard_of({"action": "pull", "media_type": OCTET_STREAM, "digest": digest, "size": 3})
+        self.heard_of({"action": "pull", "media_type": OCTET_STREAM, "digest": digest, "size": 3, "kind": "blob"})
 
     def test_blob_mounted(self) -> None:
         digest = self.push(b"abc", repository=self.registry.repository("source", origin))
         self.heard.take()
         expected = {
-            "action": "mount", "media_type": OCTET_STREAM, "digest": digest, "size": 3, "from_repository": "source"
+            "action": "mount", "media_type": OCTET_STREAM, "digest": digest, "size": 3, "from_repository": "source",
+            "kind": "blob",
         }  # fmt: skip
         self.do(self.repository.blobs.mount(digest, "source"))
         self.heard_of(expected)
@@ -86,7 +87,7 @@ class EventsTests(EventsCase):
         digest = self.push(b"abc")
         self.heard.take()
         self.do(self.repository.blobs.delete(digest))
-        self.heard_of({"action": "delete", "digest": digest})
+        self.heard_of({"action": "delete", "digest": digest, "kind": "blob"})
 
     def test_manifest_pushed(self) -> None:
         digest = self.push_image("v1")
@@ -149,15 +150,15 @@ class EventsTests(EventsCase):
         self.pushed("v3", annotations={"a": "b"})
         self.do(self.repository.manifests.delete(digest))
         self.heard_of(
-            {"action": "delete", "tag": "v1"},
-            {"action": "delete", "tag": "v2"},
+            {"action": "delete", "tag": "v1", "kind": "tag"},
+            {"action": "delete", "tag": "v2", "kind": "tag"},
             {"action": "delete", "digest": digest},
         )
 
     def test_tag_deleted(self) -> None:
         self.pushed()
         self.do(self.repository.tags.delete("v1"))
-        self.heard_of({"action": "delete", "tag": "v1"})
+        self.heard_of({"action": "delete", "tag": "v1", "kind": "tag"})
 
 
 class SilenceTests(EventsCase):

@@ -105,6 +105,17 @@ class ReadingTests(AppCase):
         self.refuse("GET", PATH, 416, "RANGE_INVALID", range="bytes=99-")
         self.assertEqual([(event.action, event.size) for event in self.heard.take()], [("pull", 10)] * 2)
 
+    def test_events_of_gets_alone(self) -> None:
+        """``pullon: get`` means answers that have content."""
+        self.serve(only_get_pulls=True)
+        self.ask("HEAD", PATH, 200)
+        self.ask("GET", PATH, 304, if_none_match="*")
+        self.refuse("GET", PATH, 416, "RANGE_INVALID", range="bytes=99-")
+        self.assertEqual(self.heard.take(), [])
+        self.ask("GET", PATH, 200)
+        self.ask("GET", PATH, 206, range="bytes=0-0")
+        self.assertEqual([(event.action, event.kind) for event in self.heard.take()], [("pull", "blob")] * 2)
+
 
 class DeletingTests(AppCase):
     def test_delete(self) -> None:
