@@ -13,7 +13,7 @@ from zope.interface import implementer
 from dregistry.digest import Digest
 from dregistry.manifest import OCI_INDEX, OCI_MANIFEST
 from dregistry.registry import Core, IRegistryListener, Origin, Registry, RegistryEvent, Repository, Settings
-from dregistry.storage import PathNotFound, paths
+from dregistry.storage import IRenewing, PathNotFound, paths
 from dregistry.storage.memory import MemoryDriver
 from dregistry.testing import InlineThreads
 
@@ -43,6 +43,12 @@ class Recorder:
         """What was heard since the last time."""
         heard, self.events = self.events, []
         return heard
+
+
+@implementer(IRenewing)
+class RenewingMemory(MemoryDriver):
+    def renew(self, path: str) -> None:
+        self._put(path, self._content(path).data)
 
 
 class RegistryCase(SynchronousTestCase):

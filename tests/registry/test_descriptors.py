@@ -20,7 +20,7 @@ from dregistry.storage.memory import MemoryDriver
 from ..redis.fake import FakeRedis, connection_to
 from ..storage.support import inline_driver, result_of, temporary_directory
 from .faulty import FaultyDriver
-from .support import CONFIG, LAYER, RegistryCase, content_of, image, origin, push_blob
+from .support import CONFIG, LAYER, RegistryCase, RenewingMemory, content_of, image, origin, push_blob
 
 NAME = "some/repo"
 LARGE = bytes(range(256)) * (SMALL // 256) + b"more"
@@ -91,6 +91,9 @@ class LeaseTests(RegistryCase):
         self.passed = 0.0
         super().setUp()
         self.digest = self.push(LARGE)
+
+    def make_driver(self) -> Any:
+        return RenewingMemory()
 
     def core(self, settings: Settings | None = None, driver: Any = None) -> Core:
         core = super().core(settings, driver)
