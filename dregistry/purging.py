@@ -20,8 +20,6 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .config import UploadPurging as Rules
-
 _LATEST_START = 3600.0
 """Seconds within which the first round begins, at random, as in distribution: registries that are started together, on
 one storage, do not all begin at once."""
@@ -32,19 +30,19 @@ _log = Logger()
 class UploadPurging(Service):
     """
     :param path: of the configuration file.
-    :param rules: what it says of this; each round itself goes by what it says then.
+    :param interval: seconds from the end of a round to the next; None for none. What each round does it reads itself.
     :param first: gives the seconds to the first round.
     """
 
     def __init__(
         self,
         path: str,
-        rules: Rules,
+        interval: float | None,
         reactor: Any,
         first: Callable[[], float] = lambda: random.uniform(0, _LATEST_START),  # noqa: S311
     ) -> None:
         self._path = path
-        self._rules = rules
+        self._interval = interval
         self._reactor = reactor
         self._first = first
         self._next: IDelayedCall | None = None
@@ -54,18 +52,18 @@ class UploadPurging(Service):
         super().startService()
         self._schedule(self._first())
 
-    def reload(self, rules: Rules) -> None:
-        """Go by other rules. A round that is due in more than an interval from now begins then."""
-        self._rules = rules
+    def reload(self, interval: float | None) -> None:
+        """Go by another interval. A round that is due in more than an interval from now begins then."""
+        self._interval = interval
         if self.running and self._round is None:
             due = self._first() if self._next is None else self._next.getTime() - self._reactor.seconds()
-            self._schedule(min(due, rules.interval))
+            self._schedule(due if interval is None else min(due, interval))
 
     def _schedule(self, delay: float) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        if self._rules.enabled:
+        if self._interval is not None:
             self._next = self._reactor.callLater(delay, self._start_round)
 
     def stopService(self) -> Deferred[None]:
@@ -84,8 +82,8 @@ class UploadPurging(Service):
 
     def _ended(self) -> None:
         self._round = None
-        if self.running:
-            self._schedule(self._rules.interval)
+        if self.running and self._interval is not None:
+            self._schedule(self._interval)
 
 
 class _Round(ProcessProtocol):

@@ -5,22 +5,22 @@ The twistd command: from a configuration file to a running registry.
 from __future__ import annotations
 
 import os
+import pickle
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
-from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
+from ._plan import Plan, PlanError, read_plan
 from ._tls import tls_if
-from .backends import read_setup
-from .config import ConfigError
 from .purging import UploadPurging
-from .workers import Supervisor, worker_count
+from .workers import Supervisor, log_plan
 
-_log = Logger()
+if TYPE_CHECKING:
+    from .backends import Setup
 
 
 class Options(UsageOptions):
@@ -49,21 +49,27 @@ def makeService(options: Options) -> IService:
     """
     path = os.path.abspath(options["config"])
     try:
-        setup = read_setup(path)
-        count = worker_count(setup, path)
-        _log.info("dregistry {version}: {enabled}", version=__version__, enabled=setup.describe_enabled())
-        alone = count == 1
-        with tls_if(alone and (setup.needs_tls or bool(setup.sinks))):
-            from twisted.internet import reactor
+        plan = read_plan(path)
+    except PlanError as error:
+        sys.exit(str(error))
+    log_plan(f"dregistry {__version__}", plan)
+    alone = plan.workers == 1
+    with tls_if(alone and plan.needs_tls):
+        from twisted.internet import reactor
 
-            if alone:
-                from .server import RegistryService
-        purging = None
-        if setup.storage.factory.shared:
-            purging = UploadPurging(path, setup.config.storage.maintenance.uploadpurging, reactor)
+        purging = UploadPurging(path, plan.purge_interval, reactor)
         if alone:
-            return RegistryService(setup, reactor, purging=purging, deliver=True)
+            return _registry(plan, reactor, purging)
+    twistd: Any = options.parent or {}
+    return Supervisor(path, plan, reactor, bool(twistd.get("nodaemon")), purging)
+
+
+def _registry(plan: Plan, reactor: Any, purging: UploadPurging) -> IService:
+    from .config import ConfigError
+    from .server import RegistryService
+
+    setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
+    try:
+        return RegistryService(setup, reactor, purging=purging, deliver=True)
     except ConfigError as error:
         sys.exit(str(error))
-    twistd: Any = options.parent or {}
-    return Supervisor(path, setup, count, reactor, bool(twistd.get("nodaemon")), purging)

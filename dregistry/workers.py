@@ -11,8 +11,6 @@ supervisor is gone sees the end of its standard input, and ends too.
 
 from __future__ import annotations
 
-import os
-import pickle
 import signal
 import socket
 import sys
@@ -28,8 +26,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._memory import settle
-from .backends import Setup, read_setup
-from .config import ConfigError, Problem
+from ._plan import Plan, PlanError, module_environment, read_plan_later
 from .listen import listening_sockets
 from .purging import UploadPurging
 
@@ -51,19 +48,11 @@ _GRACE = 35.0
 _log = Logger()
 
 
-def worker_count(setup: Setup, source: str) -> int:
-    """
-    How many processes are to serve.
-
-    :raise ConfigError: if several are asked for, and the storage is of one process.
-    """
-    asked = setup.config.http.workers
-    shared = setup.storage.factory.shared
-    if not shared and asked not in (None, 1):
-        name = setup.config.storage.driver
-        problem = Problem("http.workers", f"storage {name} is of one process only: set it to 1")
-        raise ConfigError([problem], source=source)
-    return asked or (len(os.sched_getaffinity(0)) if shared else 1)
+def log_plan(what: str, plan: Plan) -> None:
+    """What there is to say of it: whoever reads it for us has no log."""
+    for path, message in plan.warnings:
+        _log.warn("{path}: {message}", path=path, message=message)
+    _log.info("{what}: {enabled}", what=what, enabled=plan.enabled)
 
 
 class Supervisor(Service):
@@ -76,30 +65,28 @@ class Supervisor(Service):
     def __init__(
         self,
         path: str,
-        setup: Setup,
-        count: int,
+        plan: Plan,
         reactor: Any,
         inherit_output: bool,
         purging: UploadPurging | None = None,
     ) -> None:
         self._path = path
-        self._http = setup.config.http
-        self._setup = pickle.dumps(setup)
-        self._records_events = setup.records_events
+        self._plan = plan
         self._delivery: _Slot | None = None
-        self._environ = {**os.environ, INSTANCE: str(uuid4())}
-        self._count = count
+        self._environ = {**module_environment(), INSTANCE: str(uuid4())}
         self._reactor = reactor
         self._inherit_output = inherit_output
         self._purging = purging
         self._slots: list[_Slot] = []
+        self._reading = False
+        self._read_again = False
 
     def privilegedStartService(self) -> None:
         """Make the sockets, while the process may still use ports below 1024."""
         try:
-            sockets = listening_sockets(self._http.net, self._http.addr, self._count)
+            sockets = listening_sockets(self._plan.net, self._plan.addr, self._plan.workers)
         except (OSError, ValueError) as error:
-            sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
+            sys.exit(f"http.addr: cannot listen on {self._plan.addr!r}: {error}")
         self._slots = [_Slot(self, f"worker {number}", WORKER, each) for number, each in enumerate(sockets)]
 
     def startService(self) -> None:
@@ -111,34 +98,50 @@ class Supervisor(Service):
             self._purging.startService()
         self._deliver_or_not()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
-        _log.info("{count} workers serve {address}", count=self._count, address=self._http.addr)
+        _log.info("{count} workers serve {address}", count=len(self._slots), address=self._plan.addr)
 
     def reload(self) -> None:
         """
         Read the configuration anew, and replace every worker by one that goes by it; no connection is lost. With a
-        configuration that has faults nothing changes.
+        configuration that has faults nothing changes. The number of workers and the address stay.
         """
-        try:
-            setup = read_setup(self._path)
-        except ConfigError as error:
-            _log.error("not reloaded: {error}", error=error)
+        if self._reading:
+            self._read_again = True  # what is being read may be from before
             return
-        _log.info("reloaded: {enabled}", enabled=setup.describe_enabled())
-        self._setup = pickle.dumps(setup)
-        self._records_events = setup.records_events
+        self._reading = True
+        reading = Deferred.fromCoroutine(self._reload())
+        reading.addErrback(lambda failure: _log.failure("not reloaded", failure))
+
+    async def _reload(self) -> None:
+        try:
+            plan = await read_plan_later(self._path, self._reactor)
+        except PlanError as error:
+            _log.error("not reloaded: {error}", error=error)
+        else:
+            if self.running and not self._read_again:
+                self._go_by(plan)
+        finally:
+            self._reading = False
+            if self._read_again:
+                self._read_again = False
+                self.reload()
+
+    def _go_by(self, plan: Plan) -> None:
+        log_plan("reloaded", plan)
+        self._plan = plan
         if self._purging is not None:
-            self._purging.reload(setup.config.storage.maintenance.uploadpurging)
+            self._purging.reload(plan.purge_interval)
         for slot in self._slots:
             slot.replace()
-        if self._delivery is not None and self._records_events:
+        if self._delivery is not None and plan.records_events:
             self._delivery.replace()
         self._deliver_or_not()
 
     def _deliver_or_not(self) -> None:
-        if self._records_events and self._delivery is None:
+        if self._plan.records_events and self._delivery is None:
             self._delivery = _Slot(self, "delivery", DELIVERER)
             self._delivery.start()
-        elif not self._records_events and self._delivery is not None:
+        elif not self._plan.records_events and self._delivery is not None:
             self._delivery.stop(_GRACE)
             self._delivery = None
 
@@ -149,7 +152,7 @@ class Supervisor(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        ending = [slot.stop(self._http.draintimeout + _GRACE) for slot in self._slots]
+        ending = [slot.stop(self._plan.drain_timeout + _GRACE) for slot in self._slots]
         if self._purging is not None:
             ending.append(self._purging.stopService())
         await DeferredList(ending)
@@ -158,7 +161,7 @@ class Supervisor(Service):
 
     def spawn(self, worker: _Worker, module: str, listening: socket.socket | None) -> None:
         """Start the process of a worker."""
-        worker.setup = self._setup
+        worker.setup = self._plan.setup
         output: int | str
         output = 1 if self._inherit_output else "r"
         descriptors: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r"}

@@ -11,9 +11,9 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from dregistry.config import Seconds
-from dregistry.config import UploadPurging as Rules
 from dregistry.purging import UploadPurging
+
+DAY = 86_400.0
 
 
 class Process:
@@ -54,7 +54,7 @@ class PurgingCase(SynchronousTestCase):
         self.events: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
-        self.service = UploadPurging("/etc/r.yml", Rules(), self.reactor, lambda: 60.0)
+        self.service = UploadPurging("/etc/r.yml", DAY, self.reactor, lambda: 60.0)
         self.service.startService()
 
     def lines(self) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ class RoundTests(PurgingCase):
         starts = set()
         for _ in range(20):
             reactor = Reactor()
-            UploadPurging("x", Rules(), reactor).startService()
+            UploadPurging("x", DAY, reactor).startService()
             [call] = reactor.getDelayedCalls()
             starts.add(call.getTime())
         self.assertGreater(len(starts), 10)
@@ -134,35 +134,35 @@ class ReloadTests(PurgingCase):
         self.reactor.advance(60)
         self.reactor.end()
         self.reactor.advance(3600)
-        self.service.reload(Rules(interval=Seconds(7200.0)))
+        self.service.reload(7200.0)
         self.reactor.advance(7199)
         self.assertEqual(len(self.reactor.spawned), 1)
         self.reactor.advance(1)
         self.assertEqual(len(self.reactor.spawned), 2)
-        self.service.reload(Rules(interval=Seconds(60.0)))  # a round is under way
+        self.service.reload(60.0)  # a round is under way
         self.reactor.end()
         self.reactor.advance(60)
         self.assertEqual(len(self.reactor.spawned), 3)
 
     def test_sooner_stays_sooner(self) -> None:
-        self.service.reload(Rules(interval=Seconds(7200.0)))
+        self.service.reload(7200.0)
         self.reactor.advance(60)
         self.assertEqual(len(self.reactor.spawned), 1)
 
     def test_off_and_on(self) -> None:
-        self.service.reload(Rules(enabled=False))
+        self.service.reload(None)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-        self.service.reload(Rules())
+        self.service.reload(DAY)
         self.reactor.advance(60)
         self.assertEqual(len(self.reactor.spawned), 1)
 
     def test_off_during_a_round(self) -> None:
         self.reactor.advance(60)
-        self.service.reload(Rules(enabled=False))
+        self.service.reload(None)
         self.reactor.end()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_before_the_start(self) -> None:
-        service = UploadPurging("x", Rules(), self.reactor, lambda: 60.0)
-        service.reload(Rules())
+        service = UploadPurging("x", DAY, self.reactor, lambda: 60.0)
+        service.reload(DAY)
         self.assertEqual(len(self.reactor.getDelayedCalls()), 1)  # the other one's

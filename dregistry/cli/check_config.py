@@ -15,8 +15,8 @@ from .._tls import tls_if
 from ..auth import AuthContext, Slowdown
 from ..backends import read_setup
 from ..config import ConfigError, Configuration, Problem, render
+from ..planning import worker_count
 from ..storage import DriverContext
-from ..workers import worker_count
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
