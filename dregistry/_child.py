@@ -17,8 +17,8 @@ from twisted.internet.protocol import Protocol
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from ._slot import READY
 from .backends import Setup
-from .workers import READY
 
 _PR_SET_PDEATHSIG = 1
 

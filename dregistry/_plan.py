@@ -27,7 +27,7 @@ class PlanError(Exception):
 class Plan:
     """
     :ivar workers: how many processes are to serve.
-    :ivar net: see :func:`dregistry.listen.listening_sockets`, as for ``addr``.
+    :ivar net: see :func:`dregistry.listen.listening_socket`, as for ``addr``.
     :ivar drain_timeout: seconds.
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
     :ivar records_events: whether somebody is to know what happens.

@@ -1,5 +1,5 @@
 """
-Sockets to listen on, as distribution's ``http.net`` and ``http.addr`` say.
+The socket to listen on, as distribution's ``http.net`` and ``http.addr`` say.
 """
 
 from __future__ import annotations
@@ -19,12 +19,9 @@ PATIENCE = 3.0
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
-def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]:
+def listening_socket(net: str, address: str) -> socket.socket:
     """
-    Sockets that listen on one address, not blocking, one for each process that serves it.
-
-    Over TCP each has a queue of its own, between which the kernel shares connections out (``SO_REUSEPORT``). A unix
-    socket has one queue, which is in the list ``count`` times.
+    A socket that listens on one address, not blocking.
 
     :param net: ``tcp`` or ``unix``.
     :param address: ``HOST:PORT``, where an empty host is all addresses of the machine; for ``unix`` a path, where a
@@ -33,7 +30,7 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
     :raise OSError: if it is taken (after some seconds), or not of this machine.
     """
     if net == "unix":
-        return [_unix_socket(address)] * count
+        return _unix_socket(address)
     match = _ADDRESS.fullmatch(address)
     if match is None or int(match[3]) > 65535:
         raise ValueError("it must be HOST:PORT")
@@ -42,7 +39,7 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return _tcp_sockets(family, place, port, count)
+            return _tcp_socket(family, place, port)
         except OSError as error:
             if error.errno in _NO_IPV6 and not host and family == socket.AF_INET6:
                 family, place = socket.AF_INET, ""
@@ -52,36 +49,15 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
                 time.sleep(0.05)
 
 
-def _tcp_sockets(family: int, place: str, port: int, count: int) -> list[socket.socket]:
-    first = _bound(family, place, port, shared=False)  # fails if anybody else serves the port, also by sharing it
-    if count == 1:
-        first.listen(_BACKLOG)
-        return [first]
-    port = first.getsockname()[1]
-    first.close()
-    sockets: list[socket.socket] = []
-    try:
-        for _ in range(count):
-            sockets.append(_bound(family, place, port, shared=True))
-        for each in sockets:
-            each.listen(_BACKLOG)
-    except OSError:
-        for each in sockets:
-            each.close()
-        raise
-    return sockets
-
-
-def _bound(family: int, place: str, port: int, shared: bool) -> socket.socket:
+def _tcp_socket(family: int, place: str, port: int) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and place == "::":
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # IPv4 comes there, too
         made.setblocking(False)
         made.bind((place, port))
+        made.listen(_BACKLOG)
     except BaseException:
         made.close()
         raise

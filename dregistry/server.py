@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -16,13 +17,14 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from ._balance import Gate, Loads
 from ._memory import settle
 from ._threads import PooledThreads
 from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
 from .config import Configuration
 from .descriptors import build_descriptors
-from .listen import listening_sockets
+from .listen import listening_socket
 from .purging import UploadPurging
 from .registry import Core, Descriptors, Registry, Settings
 from .registry.validation import ManifestPolicy
@@ -180,6 +182,7 @@ class RegistryService(Service):
     :param listening: the socket to serve; None to make one as the configuration says.
     :param purging: runs beside it; None if another process sees to that.
     :param deliver: whether this process delivers notifications.
+    :param turn: if other processes accept from the same socket, what connections they have, and which of them this is.
     :raise ConfigError: see :func:`build_server`.
     """
 
@@ -190,19 +193,22 @@ class RegistryService(Service):
         listening: socket.socket | None = None,
         purging: UploadPurging | None = None,
         deliver: bool = False,
+        turn: tuple[Loads, int] | None = None,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
         self._listening = listening
         self._purging = purging
         self._port: IListeningPort | None = None
+        self._turn = turn
+        self._gate: Gate | None = None
         self._server = build_server(setup, reactor, deliver)
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""
         if self._listening is None:
             try:
-                [self._listening] = listening_sockets(self._http.net, self._http.addr, 1)
+                self._listening = listening_socket(self._http.net, self._http.addr)
             except (OSError, ValueError) as error:
                 sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
 
@@ -223,6 +229,7 @@ class RegistryService(Service):
         assert listening is not None
         self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
         listening.close()
+        self._take_turns(self._port)
         if self._purging is not None:
             self._purging.startService()
 
@@ -231,7 +238,19 @@ class RegistryService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
+    def _take_turns(self, port: IListeningPort) -> None:
+        if self._turn is None:
+            return
+        loads, number = self._turn
+        loads.put(number, 0)
+        self._server.site.connections.changed = partial(loads.put, number)
+        self._gate = Gate(self._reactor, port, loads, number)
+        self._gate.start()
+
     async def _stop(self) -> None:
+        if self._gate is not None:
+            self._gate.stop()
+            self._server.site.connections.changed = lambda count: None  # its successor counts there
         if self._port is not None:
             stopped = self._port.stopListening()
             if stopped is not None:

@@ -1,6 +1,6 @@
 """
-One of several processes that serve an address: ``python -m dregistry.worker``, started by :mod:`dregistry.workers`
-only.
+One of several processes that serve an address: ``python -m dregistry.worker NUMBER``, started by
+:mod:`dregistry.workers` only.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import os
 import socket
 import sys
 
+from ._balance import Loads
 from ._child import begin, run
 from ._tls import tls_if
 from .config import ConfigError
-from .workers import LISTENING
+from .workers import LISTENING, LOADS
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
     try:
-        service = RegistryService(setup, reactor, listening)
+        service = RegistryService(setup, reactor, listening, turn=(Loads(LOADS), int(sys.argv[1])))
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))

@@ -7,18 +7,16 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from dregistry.listen import listening_sockets
+from dregistry.listen import listening_socket
 
 from .storage.support import temporary_directory
 
 
 class TcpTests(SynchronousTestCase):
-    def listen(self, address: str, count: int = 1) -> list[socket.socket]:
-        sockets = listening_sockets("tcp", address, count)
-        for each in sockets:
-            self.addCleanup(each.close)
-        self.assertEqual(len(sockets), count)
-        return sockets
+    def listen(self, address: str) -> socket.socket:
+        listening = listening_socket("tcp", address)
+        self.addCleanup(listening.close)
+        return listening
 
     def reached(self, family: int, host: str, port: int) -> bool:
         with socket.socket(family) as client:
@@ -30,7 +28,7 @@ class TcpTests(SynchronousTestCase):
             ("127.0.0.1:0", socket.AF_INET, "127.0.0.1"),
             ("localhost:0", None, None),
         ):
-            [listening] = self.listen(address)
+            listening = self.listen(address)
             self.assertIn(listening.family, (socket.AF_INET, socket.AF_INET6) if family is None else (family,))
             found, port = listening.getsockname()[:2]
             self.assertTrue(port)
@@ -38,16 +36,16 @@ class TcpTests(SynchronousTestCase):
             self.assertTrue(self.reached(listening.family, found, port))
 
     def test_port(self) -> None:
-        [first] = self.listen("127.0.0.1:0")
+        first = self.listen("127.0.0.1:0")
         port = first.getsockname()[1]
         first.close()
-        [again] = self.listen(f"127.0.0.1:{port}")
+        again = self.listen(f"127.0.0.1:{port}")
         self.assertEqual(again.getsockname()[1], port)
 
     def test_all_addresses(self) -> None:
         """``:5000`` is IPv4 as well, whether or not the machine knows IPv6."""
         for address in (":0", "[]:0"):
-            [listening] = self.listen(address)
+            listening = self.listen(address)
             self.assertTrue(self.reached(socket.AF_INET, "127.0.0.1", listening.getsockname()[1]))
 
     def test_malformed(self) -> None:
@@ -64,39 +62,37 @@ class TcpTests(SynchronousTestCase):
             ":-1",
             " :1",
         ):
-            self.assertRaises(ValueError, listening_sockets, "tcp", address, 1)
+            self.assertRaises(ValueError, listening_socket, "tcp", address)
 
     def test_unresolvable(self) -> None:
         for address in ("no-such-host.invalid:0", "[no-such-host.invalid]:0", "300.0.0.1:0"):
-            error = self.assertRaises(ValueError, listening_sockets, "tcp", address, 1)
+            error = self.assertRaises(ValueError, listening_socket, "tcp", address)
             self.assertIn("cannot be resolved", str(error))
 
     def test_taken(self) -> None:
-        """Also by a registry that shares its port among its own processes."""
-        for count in (1, 2):
-            port = self.listen("127.0.0.1:0", count)[0].getsockname()[1]
-            for wanted in (1, 2):
-                self.assertRaises(OSError, listening_sockets, "tcp", f"127.0.0.1:{port}", wanted)
+        port = self.listen("127.0.0.1:0").getsockname()[1]
+        self.assertRaises(OSError, listening_socket, "tcp", f"127.0.0.1:{port}")
+
+    def test_taken_by_who_shares(self) -> None:
+        """Somebody else's processes that have the port by ``SO_REUSEPORT``."""
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            self.assertRaises(OSError, listening_socket, "tcp", f"127.0.0.1:{other.getsockname()[1]}")
 
     def test_of_another_machine(self) -> None:
-        self.assertRaises(OSError, listening_sockets, "tcp", "192.0.2.1:0", 1)
-
-    def test_several(self) -> None:
-        """One queue each, on one port."""
-        sockets = self.listen("127.0.0.1:0", 3)
-        self.assertEqual(len({each.getsockname() for each in sockets}), 1)
-        self.assertEqual(len({each.fileno() for each in sockets}), 3)
-        self.assertTrue(self.reached(socket.AF_INET, *sockets[0].getsockname()))
+        self.assertRaises(OSError, listening_socket, "tcp", "192.0.2.1:0")
 
 
 class UnixTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = os.path.join(temporary_directory(self), "s")
 
-    def listen(self, count: int = 1) -> list[socket.socket]:
-        sockets = listening_sockets("unix", self.path, count)
-        self.addCleanup(sockets[0].close)
-        return sockets
+    def listen(self) -> socket.socket:
+        listening = listening_socket("unix", self.path)
+        self.addCleanup(listening.close)
+        return listening
 
     def reached(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
@@ -106,29 +102,25 @@ class UnixTests(SynchronousTestCase):
         self.listen()
         self.assertTrue(self.reached())
 
-    def test_one_queue(self) -> None:
-        first, second = self.listen(2)
-        self.assertIs(first, second)
-
     def test_that_nobody_serves(self) -> None:
         """What a killed process left is replaced."""
-        self.listen()[0].close()
+        self.listen().close()
         self.assertFalse(self.reached())
         self.listen()
         self.assertTrue(self.reached())
 
     def test_taken(self) -> None:
         self.listen()
-        self.assertRaises(OSError, listening_sockets, "unix", self.path, 1)
+        self.assertRaises(OSError, listening_socket, "unix", self.path)
         self.assertTrue(self.reached())
 
     def test_what_is_no_socket(self) -> None:
         """It stays."""
         with open(self.path, "w") as file:
             file.write("precious")
-        self.assertRaises(OSError, listening_sockets, "unix", self.path, 1)
+        self.assertRaises(OSError, listening_socket, "unix", self.path)
         with open(self.path) as file:
             self.assertEqual(file.read(), "precious")
 
     def test_no_such_directory(self) -> None:
-        self.assertRaises(OSError, listening_sockets, "unix", f"{self.path}/below/s", 1)
+        self.assertRaises(OSError, listening_socket, "unix", f"{self.path}/below/s")

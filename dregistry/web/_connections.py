@@ -4,7 +4,7 @@ The open connections of a site.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -28,13 +28,20 @@ class Channel(Protocol):
         """Close the connection whatever is under way."""
 
 
+def _ignore(count: int) -> None:
+    pass
+
+
 class Connections:
     """
     Channels; all their idle timeouts are one timer.
+
+    :ivar changed: called with their number when it has changed.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self._channels: set[Channel] = set()
+        self.changed: Callable[[int], None] = _ignore
         self._sweep = LoopingCall(self._close_overdue)
         self._sweep.clock = clock
 
@@ -46,11 +53,13 @@ class Connections:
 
     def add(self, channel: Channel) -> None:
         self._channels.add(channel)
+        self.changed(len(self._channels))
         if not self._sweep.running:
             self._sweep.start(SWEEP, now=False)
 
     def discard(self, channel: Channel) -> None:
         self._channels.discard(channel)
+        self.changed(len(self._channels))
         if not self._channels and self._sweep.running:
             self._sweep.stop()
 

@@ -368,7 +368,12 @@ class TailTests(DeliveryCase):
         self.assertIn("ci: 4 delivered, 0 pending", status.stdout.read())
 
     def command(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "import sys; from dregistry.cli import main; sys.exit(main())", *words]
+        """It hears of SIGINT, also if the tests were started by a shell in the background, where that is ignored."""
+        script = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from dregistry.cli import main; sys.exit(main())"
+        )
+        command = [sys.executable, "-c", script, *words]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
