@@ -34,10 +34,7 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
     """
     if net == "unix":
         return [_unix_socket(address)] * count
-    match = _ADDRESS.fullmatch(address)
-    if match is None or int(match[3]) > 65535:
-        raise ValueError("it must be HOST:PORT")
-    host, port = match[1] or match[2], int(match[3])
+    host, port = split_address(address)
     family, place = (socket.AF_INET6, "::") if not host else _resolved(host)
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -50,6 +47,18 @@ def listening_sockets(net: str, address: str, count: int) -> list[socket.socket]
                 raise
             else:
                 time.sleep(0.05)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """
+    The two parts of ``HOST:PORT``, where IPv6 addresses stand in brackets and the host may be empty.
+
+    :raise ValueError: if it is nothing of that kind.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("it must be HOST:PORT")
+    return match[1] or match[2], int(match[3])
 
 
 def _tcp_sockets(family: int, place: str, port: int, count: int) -> list[socket.socket]:

@@ -12,6 +12,7 @@ import sys
 from ._child import begin, run
 from ._tls import tls_if
 from .config import ConfigError
+from .debug import worker_debug
 from .workers import LISTENING
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
     try:
-        service = RegistryService(setup, reactor, listening)
+        service = RegistryService(setup, reactor, listening, debug=worker_debug())
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))

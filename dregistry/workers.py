@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from ._memory import settle
 from ._plan import Plan, PlanError, module_environment, read_plan_later
+from .debug import shared_debug
 from .listen import listening_sockets
 from .purging import UploadPurging
 
@@ -38,6 +39,7 @@ INSTANCE = "DREGISTRY_INSTANCE"
 """The variable by which workers know that they are one registry."""
 WORKER = "dregistry.worker"
 DELIVERER = "dregistry.deliverer"
+MONITOR = "dregistry.monitor"
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 30.0
 _STABLE = 60.0
@@ -80,6 +82,9 @@ class Supervisor(Service):
         self._slots: list[_Slot] = []
         self._reading = False
         self._read_again = False
+        self.debug = shared_debug(plan.debug_addr, purging)
+        self._environ.update(self.debug.environ)
+        self._monitors: list[_Slot] = []
 
     def privilegedStartService(self) -> None:
         """Make the sockets, while the process may still use ports below 1024."""
@@ -87,12 +92,13 @@ class Supervisor(Service):
             sockets = listening_sockets(self._plan.net, self._plan.addr, self._plan.workers)
         except (OSError, ValueError) as error:
             sys.exit(f"http.addr: cannot listen on {self._plan.addr!r}: {error}")
+        self._monitors = [_Slot(self, "debug server", MONITOR, each) for each in self.debug.listen()]
         self._slots = [_Slot(self, f"worker {number}", WORKER, each) for number, each in enumerate(sockets)]
 
     def startService(self) -> None:
         super().startService()
         settle()
-        for slot in self._slots:
+        for slot in (*self._slots, *self._monitors):
             slot.start()
         if self._purging is not None:
             self._purging.startService()
@@ -131,7 +137,7 @@ class Supervisor(Service):
         self._plan = plan
         if self._purging is not None:
             self._purging.reload(plan.purge_interval)
-        for slot in self._slots:
+        for slot in (*self._slots, *self._monitors):
             slot.replace()
         if self._delivery is not None and plan.records_events:
             self._delivery.replace()
@@ -158,13 +164,14 @@ class Supervisor(Service):
         await DeferredList(ending)
         if self._delivery is not None:
             await self._delivery.stop(_GRACE)
+        await DeferredList([each.stop(_GRACE) for each in self._monitors])
 
     def spawn(self, worker: _Worker, module: str, listening: socket.socket | None) -> None:
         """Start the process of a worker."""
         worker.setup = self._plan.setup
         output: int | str
         output = 1 if self._inherit_output else "r"
-        descriptors: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r"}
+        descriptors: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r", **self.debug.descriptors}
         if listening is not None:
             descriptors[LISTENING] = listening.fileno()
         arguments = [sys.executable, "-m", module]
@@ -224,6 +231,7 @@ class _Slot:
         if worker.told_to_end:
             return
         _log.error("{title} ended: {how}", title=self.title, how=how)
+        self.supervisor.debug.ended()
         if worker is not self._current:
             return
         self._current = next(iter(self._workers), None)
