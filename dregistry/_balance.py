@@ -31,7 +31,7 @@ class Loads:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+        self._descriptor = descriptor
         self._counts = memoryview(mmap.mmap(descriptor, 0)).cast("i")
 
     @classmethod
@@ -43,6 +43,9 @@ class Loads:
         for number in range(count):
             loads.leave(number)
         return loads
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def put(self, number: int, count: int) -> None:
         """That process has so many."""

@@ -107,13 +107,14 @@ class Outgoing:
     Agents that share connections.
 
     :param environ: names the proxies.
+    :param persistent: whether connections are kept for the next request.
     """
 
-    def __init__(self, reactor: Any, environ: Mapping[str, str], policy: Any = None) -> None:
+    def __init__(self, reactor: Any, environ: Mapping[str, str], policy: Any = None, persistent: bool = True) -> None:
         self._reactor = reactor
         self._environ = environ
         self._policy = policy or BrowserLikePolicyForHTTPS()
-        self._pool = HTTPConnectionPool(reactor)
+        self._pool = HTTPConnectionPool(reactor, persistent)
         self._pool.retryAutomatically = False
         self._pool.cachedConnectionTimeout = 30
         self._pool._factory = _Quiet

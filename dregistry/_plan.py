@@ -28,6 +28,7 @@ class Plan:
     """
     :ivar workers: how many processes are to serve.
     :ivar net: see :func:`dregistry.listen.listening_socket`, as for ``addr``.
+    :ivar debug_addr: of the debug server; empty for none.
     :ivar drain_timeout: seconds.
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
     :ivar records_events: whether somebody is to know what happens.
@@ -40,6 +41,7 @@ class Plan:
     workers: int
     net: str
     addr: str
+    debug_addr: str
     drain_timeout: float
     needs_tls: bool
     records_events: bool

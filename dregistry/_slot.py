@@ -4,7 +4,8 @@ A process that a supervisor keeps running.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessExitedAlready
@@ -26,14 +27,42 @@ _STABLE = 60.0
 _log = Logger()
 
 
-class Slot:
-    """A process that is started again when it ends; for a moment, when one replaces another, two."""
+class HasFileno(Protocol):
+    def fileno(self) -> int: ...
 
-    def __init__(self, supervisor: Supervisor, title: str, module: str, number: int | None = None) -> None:
+
+_NOTHING: Mapping[int, HasFileno] = {}
+
+
+def _ignore() -> None:
+    pass
+
+
+class Slot:
+    """
+    A process that is started again when it ends; for a moment, when one replaces another, two.
+
+    :param title: for the log.
+    :param module: of Python, that is run.
+    :param files: that it is to have open, by their descriptors there.
+    :param arguments: of the command line.
+    :param gone: called when there is none any more, before another one is started.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        title: str,
+        module: str,
+        files: Mapping[int, HasFileno] = _NOTHING,
+        arguments: Sequence[str] = (),
+        gone: Callable[[], None] = _ignore,
+    ) -> None:
         self.title = title
-        self._number = number
         self.supervisor = supervisor
-        self._module = module
+        self._command = [module, *arguments]
+        self._files = files
+        self._gone = gone
         self._workers: set[Worker] = set()
         self._current: Worker | None = None
         self._delay = _FIRST_DELAY
@@ -45,7 +74,8 @@ class Slot:
         self._restart = None
         self._current = Worker(self)
         self._workers.add(self._current)
-        self.supervisor.spawn(self._current, self._module, self._number)
+        descriptors = {there: file.fileno() for there, file in self._files.items()}
+        self.supervisor.spawn(self._current, self._command, descriptors)
 
     def replace(self) -> None:
         """Start another worker; the present one drains when the new one serves."""
@@ -72,12 +102,12 @@ class Slot:
         if worker.told_to_end:
             return
         _log.error("{title} ended: {how}", title=self.title, how=how)
+        self.supervisor.debug.ended()
         if worker is not self._current:
             return
         self._current = next(iter(self._workers), None)
         if self._current is None:
-            if self._number is not None:
-                self.supervisor.missing(self._number)
+            self._gone()
             stable = self.supervisor.seconds() - worker.started > _STABLE
             self._delay = _FIRST_DELAY if stable else min(self._delay * 2, _LONGEST_DELAY)
             self._restart = self.supervisor.call_later(self._delay, self.start)

@@ -20,6 +20,7 @@ from .auth import AccessControl, AuthContext, IAccessController, IAccessControll
 from .auth.section import NamedController, make_policy, named_controllers
 from .config import ConfigError, Configuration, Problem
 from .descriptors import check_descriptors, loads_tls
+from .health import section as health
 from .plugins import plugin_of
 from .storage import (
     API_VERSION,
@@ -124,7 +125,13 @@ class Setup:
     @property
     def needs_tls(self) -> bool:
         """Whether a process that serves so loads OpenSSL, to speak TLS or not. Delivery of events is not meant."""
-        return self.auth.needs_tls or loads_tls(self.config)
+        return self.auth.needs_tls or loads_tls(self.config) or health.needs_tls(self.config)
+
+    @property
+    def exposes_metrics(self) -> bool:
+        """Whether there is a debug server that shows metrics."""
+        debug = self.config.http.debug
+        return bool(debug.addr) and debug.prometheus.enabled
 
     @property
     def records_events(self) -> bool:
@@ -170,9 +177,9 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
-    check = partial(check_descriptors, loaded.config, path)
+    checks = (partial(check, loaded.config, path) for check in (check_descriptors, health.check_health))
     choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth, choose_sinks))
-    _, *chosen = _all(path, check, *choices)
+    _, _, *chosen = _all(path, *checks, *choices)
     setup = Setup(loaded.config, *chosen)
     if setup.records_events:
         _ = setup.outbox_folder  # there must be one

@@ -62,6 +62,10 @@ class EventService:
         self.feed = EventFeed(self._outbox, reactor, self._statistics)
         self._deliveries = Deliveries(self._outbox, setup, reactor) if deliver else None
 
+    @property
+    def outbox(self) -> Outbox:
+        return self._outbox
+
     def _open(self) -> Outbox:
         writing, reading = (PooledThreads(self._reactor, pool) for pool in self._pools)
         tables = Tables(self._folder)
@@ -87,6 +91,15 @@ class EventService:
 
     async def _statistics(self) -> list[dict[str, Any]]:
         return await self._outbox.read(lambda tables: describe_all(self._sinks, tables.positions.counts))
+
+
+def read_only_outbox(setup: Setup, threads: Threads, reactor: Any) -> Outbox:
+    """
+    The outbox for a process that only looks into it.
+
+    :raise ConfigError: if it cannot be opened.
+    """
+    return _opened(setup, lambda: Outbox(Tables(setup.outbox_folder, durable=False), threads, reactor))
 
 
 def _opened(setup: Setup, call: Callable[[], Outbox]) -> Outbox:

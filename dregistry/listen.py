@@ -31,10 +31,7 @@ def listening_socket(net: str, address: str) -> socket.socket:
     """
     if net == "unix":
         return _unix_socket(address)
-    match = _ADDRESS.fullmatch(address)
-    if match is None or int(match[3]) > 65535:
-        raise ValueError("it must be HOST:PORT")
-    host, port = match[1] or match[2], int(match[3])
+    host, port = split_address(address)
     family, place = (socket.AF_INET6, "::") if not host else _resolved(host)
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -47,6 +44,18 @@ def listening_socket(net: str, address: str) -> socket.socket:
                 raise
             else:
                 time.sleep(0.05)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """
+    The two parts of ``HOST:PORT``, where IPv6 addresses stand in brackets and the host may be empty.
+
+    :raise ValueError: if it is nothing of that kind.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("it must be HOST:PORT")
+    return match[1] or match[2], int(match[3])
 
 
 def _tcp_socket(family: int, place: str, port: int) -> socket.socket:

@@ -47,6 +47,8 @@ class UploadPurging(Service):
         self._first = first
         self._next: IDelayedCall | None = None
         self._round: _Round | None = None
+        self.tell: Callable[[str, bool], None] | None = None
+        """Is told of each round that ended by itself: what was done, and whether it went well."""
 
     def startService(self) -> None:
         super().startService()
@@ -80,16 +82,18 @@ class UploadPurging(Service):
         command = [sys.executable, "-m", "dregistry.cli", "purge-uploads", "--scheduled", self._path]
         self._reactor.spawnProcess(self._round, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: "r"})
 
-    def _ended(self) -> None:
+    def _ended(self, well: bool) -> None:
         self._round = None
+        if self.tell is not None and self.running:
+            self.tell("purge-uploads", well)
         if self.running and self._interval is not None:
             self._schedule(self._interval)
 
 
 class _Round(ProcessProtocol):
-    """:param ended: called when the process has ended."""
+    """:param ended: called when the process has ended, with whether it did all."""
 
-    def __init__(self, ended: Callable[[], None]) -> None:
+    def __init__(self, ended: Callable[[bool], None]) -> None:
         self._ended = ended
         self._waiting: list[Deferred[None]] = []
         self._output = {1: b"", 2: b""}
@@ -111,12 +115,13 @@ class _Round(ProcessProtocol):
         for descriptor, rest in self._output.items():
             if rest:
                 self._tell(descriptor, rest)
+        well = getattr(reason.value, "exitCode", None) == 0
         if self._waiting:
             for each in self._waiting:
                 each.callback(None)
-        elif getattr(reason.value, "exitCode", None) != 0:
+        elif not well:
             _log.error("upload purging failed: {reason}", reason=reason.getErrorMessage())
-        self._ended()
+        self._ended(well)
 
     def stop(self) -> Deferred[None]:
         """Fires when the process has ended."""

@@ -19,12 +19,12 @@ from twisted.python.threadpool import ThreadPool
 
 from ._balance import Gate, Loads
 from ._memory import settle
-from ._threads import PooledThreads
 from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
 from .config import Configuration
 from .descriptors import build_descriptors
 from .listen import listening_socket
+from .observation import Observation
 from .purging import UploadPurging
 from .registry import Core, Descriptors, Registry, Settings
 from .registry.validation import ManifestPolicy
@@ -32,7 +32,9 @@ from .storage import DriverContext, IAttendance, ILock, IStorageDriver
 from .web import AccessLog, Api, Links, RegistrySite, TrustedProxies
 
 if TYPE_CHECKING:
+    from .debug.process import ProcessDebug
     from .events import EventService
+    from .metrics.recorder import Recorder
     from .notifications.stream import EventFeed
 
 _access_log = Logger("access")
@@ -48,12 +50,13 @@ class Server:
     """
 
     site: RegistrySite
+    events: EventService | None
+    observation: Observation
     _driver: IStorageDriver
     _access: AccessControl | None
     _pools: Sequence[ThreadPool]
     _drain_timeout: float
     _read_only: bool
-    _events: EventService | None
     _descriptors: Descriptors | None
     _attendance: list[ILock] = field(factory=list)
 
@@ -72,17 +75,19 @@ class Server:
             pool.start()
         if self._access is not None:
             self._access.start()
-        if self._events is not None:
-            self._events.start()
+        if self.events is not None:
+            self.events.start()
+        self.observation.start(self.site)
         settle()
 
     async def stop(self) -> None:
         """After the last connection was accepted: let what is under way come to its end."""
-        if self._events is not None:
-            self._events.feed.stop()
+        if self.events is not None:
+            self.events.feed.stop()
         await self.site.drain(self._drain_timeout)
-        if self._events is not None:
-            await self._events.stop()
+        if self.events is not None:
+            await self.events.stop()
+        self.observation.stop()
         if self._descriptors is not None:
             self._descriptors.close()
         for pool in self._pools:
@@ -91,30 +96,40 @@ class Server:
             self._attendance.pop().release()
 
 
-def build_server(setup: Setup, reactor: Any, deliver: bool = False) -> Server:
+def build_server(setup: Setup, reactor: Any, deliver: bool = False, recorder: Recorder | None = None) -> Server:
     """
     Put it together; nothing runs yet.
 
     :param deliver: whether this process delivers notifications.
+    :param recorder: counts, if metrics are to be shown; None if there is no debug server.
     :raise ConfigError: if a backend cannot be built, or the registry's events cannot be kept.
     """
     config, storage = setup.config, setup.storage
+    observation = Observation(setup, reactor, recorder)
     pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
-    threads = PooledThreads(reactor, pool)
-    driver = storage.build_driver(DriverContext(reactor, threads))
     auth_pool = ThreadPool(0, _AUTH_THREADS, "auth")
-    access = setup.auth.build_control(AuthContext(reactor, PooledThreads(reactor, auth_pool), Slowdown(reactor)))
+    threads, auth_threads = observation.threads(pool), observation.threads(auth_pool)
+    driver = observation.driver(storage.build_driver(DriverContext(reactor, threads)))
+    access = setup.auth.build_control(AuthContext(reactor, auth_threads, Slowdown(reactor)))
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     events = _events(setup, reactor, deliver)
     listeners = [] if events is None else [events.listener]
-    descriptors = build_descriptors(config, reactor, storage.source)
+    descriptors = observation.descriptors(build_descriptors(config, reactor, storage.source))
     registry = Registry(Core(driver, threads, _settings(config), listeners, descriptors=descriptors))
-    api = _api(config, registry, access, None if events is None else events.feed)
-    site = RegistrySite(api, reactor, access_log)
-    read_only = config.storage.maintenance.readonly.enabled
-    return Server(site, driver, access, (pool, auth_pool), config.http.draintimeout, read_only, events, descriptors)
+    api = observation.api(_api(config, registry, access, None if events is None else events.feed))
+    return Server(
+        RegistrySite(api, reactor, access_log),
+        events,
+        observation,
+        driver,
+        access,
+        (pool, auth_pool),
+        config.http.draintimeout,
+        config.storage.maintenance.readonly.enabled,
+        descriptors,
+    )
 
 
 def _events(setup: Setup, reactor: Any, deliver: bool) -> EventService | None:
@@ -183,6 +198,7 @@ class RegistryService(Service):
     :param purging: runs beside it; None if another process sees to that.
     :param deliver: whether this process delivers notifications.
     :param turn: if other processes accept from the same socket, what connections they have, and which of them this is.
+    :param debug: None if there is no debug server.
     :raise ConfigError: see :func:`build_server`.
     """
 
@@ -194,6 +210,7 @@ class RegistryService(Service):
         purging: UploadPurging | None = None,
         deliver: bool = False,
         turn: tuple[Loads, int] | None = None,
+        debug: ProcessDebug | None = None,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
@@ -202,7 +219,8 @@ class RegistryService(Service):
         self._port: IListeningPort | None = None
         self._turn = turn
         self._gate: Gate | None = None
-        self._server = build_server(setup, reactor, deliver)
+        self._debug = debug
+        self._server = build_server(setup, reactor, deliver, None if debug is None else debug.recorder)
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""
@@ -211,6 +229,8 @@ class RegistryService(Service):
                 self._listening = listening_socket(self._http.net, self._http.addr)
             except (OSError, ValueError) as error:
                 sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
+        if self._debug is not None:
+            self._debug.listen()
 
     def attend(self) -> None:
         """
@@ -230,6 +250,9 @@ class RegistryService(Service):
         self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
         listening.close()
         self._take_turns(self._port)
+        if self._debug is not None:
+            events = self._server.events
+            self._debug.start(None if events is None else events.outbox)
         if self._purging is not None:
             self._purging.startService()
 
@@ -248,6 +271,7 @@ class RegistryService(Service):
         self._gate.start()
 
     async def _stop(self) -> None:
+        self._server.observation.health.drain()
         if self._gate is not None:
             self._gate.stop()
             self._server.site.connections.changed = lambda count: None  # its successor counts there
@@ -258,3 +282,5 @@ class RegistryService(Service):
         if self._purging is not None:
             await self._purging.stopService()
         await self._server.stop()
+        if self._debug is not None:
+            await self._debug.stop()

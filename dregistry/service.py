@@ -66,10 +66,12 @@ def makeService(options: Options) -> IService:
 
 def _registry(plan: Plan, reactor: Any, purging: UploadPurging) -> IService:
     from .config import ConfigError
+    from .debug import own_debug
     from .server import RegistryService
 
     setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
     try:
-        return RegistryService(setup, reactor, purging=purging, deliver=True)
+        debug = own_debug(setup, reactor, purging)
+        return RegistryService(setup, reactor, purging=purging, deliver=True, debug=debug)
     except ConfigError as error:
         sys.exit(str(error))

@@ -13,6 +13,7 @@ from ._balance import Loads
 from ._child import begin, run
 from ._tls import tls_if
 from .config import ConfigError
+from .debug import worker_debug
 from .workers import LISTENING, LOADS
 
 
@@ -26,7 +27,8 @@ def main() -> None:
     listening = socket.socket(fileno=os.dup(LISTENING))
     os.close(LISTENING)
     try:
-        service = RegistryService(setup, reactor, listening, turn=(Loads(LOADS), int(sys.argv[1])))
+        turn = Loads(LOADS), int(sys.argv[1])
+        service = RegistryService(setup, reactor, listening, turn=turn, debug=worker_debug())
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))

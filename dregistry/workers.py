@@ -14,6 +14,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -26,17 +27,19 @@ from ._balance import Loads
 from ._memory import settle
 from ._plan import Plan, PlanError, module_environment, read_plan_later
 from ._slot import READY, Slot, Worker
+from .debug import shared_debug
 from .listen import listening_socket
 from .purging import UploadPurging
 
 LISTENING = 3
 """The descriptor by which a worker has the socket."""
-LOADS = 5
+LOADS = 6
 """The descriptor of what :class:`dregistry._balance.Loads` is in."""
 INSTANCE = "DREGISTRY_INSTANCE"
 """The variable by which workers know that they are one registry."""
 WORKER = "dregistry.worker"
 DELIVERER = "dregistry.deliverer"
+MONITOR = "dregistry.monitor"
 _GRACE = 35.0
 """Seconds beyond the drain timeout after which a worker is killed: it may have uploads to leave in order."""
 
@@ -74,9 +77,12 @@ class Supervisor(Service):
         self._purging = purging
         self._slots: list[Slot] = []
         self._listening: socket.socket | None = None
-        self._loads: Loads | None = None
+        self._loads = Loads.create(plan.workers)
         self._reading = False
         self._read_again = False
+        self.debug = shared_debug(plan.debug_addr, purging)
+        self._environ.update(self.debug.environ)
+        self._monitors: list[Slot] = []
 
     def privilegedStartService(self) -> None:
         """Make the socket, while the process may still use ports below 1024."""
@@ -84,14 +90,23 @@ class Supervisor(Service):
             self._listening = listening_socket(self._plan.net, self._plan.addr)
         except (OSError, ValueError) as error:
             sys.exit(f"http.addr: cannot listen on {self._plan.addr!r}: {error}")
-        count = self._plan.workers
-        self._loads = Loads.create(count)
-        self._slots = [Slot(self, f"worker {number}", WORKER, number) for number in range(count)]
+        self._slots = [self._worker_slot(number, self._listening) for number in range(self._plan.workers)]
+        self._monitors = [Slot(self, "debug server", MONITOR, {LISTENING: each}) for each in self.debug.listen()]
+
+    def _worker_slot(self, number: int, listening: socket.socket) -> Slot:
+        return Slot(
+            self,
+            f"worker {number}",
+            WORKER,
+            {LISTENING: listening, LOADS: self._loads},
+            [str(number)],
+            lambda: self._loads.leave(number),
+        )
 
     def startService(self) -> None:
         super().startService()
         settle()
-        for slot in self._slots:
+        for slot in (*self._slots, *self._monitors):
             slot.start()
         if self._purging is not None:
             self._purging.startService()
@@ -130,7 +145,7 @@ class Supervisor(Service):
         self._plan = plan
         if self._purging is not None:
             self._purging.reload(plan.purge_interval)
-        for slot in self._slots:
+        for slot in (*self._slots, *self._monitors):
             slot.replace()
         if self._delivery is not None and plan.records_events:
             self._delivery.replace()
@@ -159,25 +174,26 @@ class Supervisor(Service):
         await DeferredList(ending)
         if self._delivery is not None:
             await self._delivery.stop(_GRACE)
+        await DeferredList([each.stop(_GRACE) for each in self._monitors])
 
-    def spawn(self, worker: Worker, module: str, number: int | None) -> None:
-        """Start a process; one with a number serves."""
+    def spawn(self, worker: Worker, command: Sequence[str], descriptors: Mapping[int, int]) -> None:
+        """
+        Start a process.
+
+        :param command: a module of Python, and its arguments.
+        :param descriptors: which of those here it is to have, by what they are there.
+        """
         worker.setup = self._plan.setup
         output: int | str
         output = 1 if self._inherit_output else "r"
-        descriptors: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r"}
-        arguments = [sys.executable, "-m", module]
-        if number is not None:
-            assert self._listening is not None
-            assert self._loads is not None
-            descriptors |= {LISTENING: self._listening.fileno(), LOADS: self._loads.descriptor}
-            arguments.append(str(number))
-        self._reactor.spawnProcess(worker, sys.executable, arguments, env=self._environ, childFDs=descriptors)
-
-    def missing(self, number: int) -> None:
-        """No process of that number serves at present."""
-        assert self._loads is not None
-        self._loads.leave(number)
+        streams: dict[int, int | str] = {0: "w", 1: output, 2: output, READY: "r"}
+        self._reactor.spawnProcess(
+            worker,
+            sys.executable,
+            [sys.executable, "-m", *command],
+            env=self._environ,
+            childFDs={**streams, **self.debug.descriptors, **descriptors},
+        )
 
     def call_later(self, delay: float, call: Any) -> IDelayedCall:
         later: IDelayedCall = self._reactor.callLater(delay, call)

@@ -78,7 +78,7 @@ class Process:
 class BalanceTests(SynchronousTestCase):
     def processes(self, number: int, waiting: int) -> tuple[Queue, Loads, list[Process]]:
         queue, loads = Queue(waiting), Loads.create(number)
-        self.addCleanup(os.close, loads.descriptor)
+        self.addCleanup(os.close, loads.fileno())
         return queue, loads, [Process(queue, loads, each) for each in range(number)]
 
     def test_interface(self) -> None:
@@ -102,7 +102,7 @@ class BalanceTests(SynchronousTestCase):
             counts = [process.count for process in processes]
             assert max(counts) - min(counts) <= 1
         finally:
-            os.close(loads.descriptor)
+            os.close(loads.fileno())
 
     def test_one_that_does_not_come(self) -> None:
         """It may be busy; nobody waits longer for it than a moment."""
@@ -130,10 +130,10 @@ class BalanceTests(SynchronousTestCase):
     def test_shared(self) -> None:
         """The memory is the same for whoever has the descriptor."""
         loads = Loads.create(2)
-        self.addCleanup(os.close, loads.descriptor)
+        self.addCleanup(os.close, loads.fileno())
         loads.put(0, 5)
         loads.put(1, 6)
-        self.assertEqual([Loads(loads.descriptor).has_fewest(each) for each in (0, 1)], [True, False])
+        self.assertEqual([Loads(loads.fileno()).has_fewest(each) for each in (0, 1)], [True, False])
 
     def test_stop(self) -> None:
         _, _, [first, second] = self.processes(2, 3)

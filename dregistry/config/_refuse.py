@@ -84,11 +84,6 @@ REFUSED = (
 _NO_EFFECT = "has no effect in this version: "
 
 WARNED = (
-    Rule("health.storagedriver.enabled", _true, _NO_EFFECT + "there are no health checks"),
-    Rule("health.file.*", _named, _NO_EFFECT + "there are no health checks"),
-    Rule("health.http.*", _named, _NO_EFFECT + "there are no health checks"),
-    Rule("health.tcp.*", _named, _NO_EFFECT + "there are no health checks"),
-    Rule("http.debug.addr", _given, _NO_EFFECT + "there is no debug server"),
     Rule("log.formatter", _is("json", "logstash"), _NO_EFFECT + "the log is text"),
     Rule("log.hooks.*", _active, _NO_EFFECT + "no mail is sent"),
     Rule("reporting", _given, _NO_EFFECT + "errors are only logged"),

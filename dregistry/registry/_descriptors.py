@@ -77,9 +77,20 @@ class Descriptors:
         self._shared = shared
         self._now = now
         self._kept: OrderedDict[Digest, Known] = OrderedDict()
+        self._tell: Callable[[bool], None] | None = None
+
+    def watch(self, tell: Callable[[bool], None]) -> None:
+        """:param tell: called for each time that a size was asked for, with whether it was known."""
+        self._tell = tell
 
     async def size(self, digest: Digest) -> int | None:
         """The bytes of a blob; None if they are not known, or if it is time to look again."""
+        size = await self._size(digest)
+        if self._tell is not None:
+            self._tell(size is not None)
+        return size
+
+    async def _size(self, digest: Digest) -> int | None:
         found = self._kept.get(digest)
         if found is not None and self._counts(found):
             self._kept.move_to_end(digest)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from ..auth import PULL, REGISTRY, REPOSITORY, Access, AccessControl, Credential, Grant, Identity, Selection, TokenDesk
-from ..errors import BadRequest, NameInvalid, PaginationNumberInvalid, Unsupported
+from ..errors import BadRequest, Denied, NameInvalid, PaginationNumberInvalid, Unauthorized, Unsupported
+from ..health import Health
 from ..reference import parse_name
 from ..registry import Origin, Registry, Repository
 from ._inflight import InFlight
@@ -20,6 +21,7 @@ from ._links import Links
 from ._origin import TrustedProxies, origin_of
 
 if TYPE_CHECKING:
+    from ..metrics.http import HttpMetrics
     from ..notifications.stream import EventFeed
 
 _READ_ONLY_RETRY = 60
@@ -47,6 +49,8 @@ class Api:
     :ivar proxies: whose word on who the client is counts.
     :ivar only_get_pulls: whether listeners hear of pulls only if the answer has content (``events.pullon``).
     :ivar events: what there is of the registry's events; None if none are recorded.
+    :ivar health: while it is bad, every request is refused.
+    :ivar metrics: None if nothing is counted.
     """
 
     registry: Registry
@@ -65,6 +69,8 @@ class Api:
     only_get_pulls: bool = False
     events: EventFeed | None = None
     in_flight: InFlight = field(factory=InFlight)
+    health: Health = field(factory=Health)
+    metrics: HttpMetrics | None = None
 
 
 class Call:
@@ -95,7 +101,14 @@ class Call:
         resource = (REPOSITORY, self.name) if self.name else (REGISTRY, registry)
         accesses = [Access(*resource, action) for action in actions]
         wished = [Access(REPOSITORY, source, PULL) for source in self._mount_sources()] if mounts else ()
-        self.grant = await self.api.access.authorize(self.credential(), accesses, wished)
+        credential = self.credential()
+        try:
+            self.grant = await self.api.access.authorize(credential, accesses, wished)
+        except (Denied, Unauthorized) as error:
+            if self.api.metrics is not None:
+                given = "credentials" if credential.scheme else "anonymous"
+                self.api.metrics.refused("denied" if isinstance(error, Denied) else given)
+            raise
 
     def credential(self) -> Credential:
         request = self.request

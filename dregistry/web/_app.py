@@ -16,8 +16,9 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from .. import errors
+from ..health import REASON
 from ..reference import parse_name
-from . import _base, _blobs, _catalog, _events, _manifests, _referrers, _tags, _tokens, _uploads
+from . import _base, _blobs, _catalog, _events, _manifests, _probes, _referrers, _tags, _tokens, _uploads
 from ._api import Api, Call
 from ._errors import answer_failure, write_error
 from ._inflight import InFlight
@@ -44,7 +45,29 @@ class Route:
     mounts: bool = False
     registry: str = "catalog"
 
+    @property
+    def metric(self) -> str | None:
+        """distribution's name for those who answer it, in metrics; None for what is not counted."""
+        name = _METRICS.get(self.handler.__module__.rpartition(".")[2])
+        return "blob_upload" if self.handler is _uploads.start else name
 
+    @property
+    def brings_blob(self) -> bool:
+        """Whether its requests have bytes of a blob as their body."""
+        return self.handler in (_uploads.patch, _uploads.close)
+
+
+_METRICS = {
+    "_base": "base",
+    "_blobs": "blob",
+    "_catalog": "catalog",
+    "_events": "events",
+    "_manifests": "manifest",
+    "_referrers": "referrers",
+    "_tags": "tags",
+    "_tokens": "token",
+    "_uploads": "blob_upload_chunk",
+}
 _PULL = ("pull",)
 _PUSH = ("pull", "push")
 _DELETE = ("delete",)
@@ -71,10 +94,20 @@ ROUTES = (
 )
 
 
+PROBES = (
+    Route("/", ["GET"], _probes.alive, None),
+    Route("/livez", ["GET"], _probes.alive, None),
+    Route("/readyz", ["GET"], _probes.ready, None),
+)
+"""Of load balancers. They do not stand below the prefix."""
+_ANSWERED_IN_ANY_CASE = frozenset({b"/livez", b"/readyz"})
+
+
 def build_app(api: Api) -> Klein:
     """A Klein application with every route of the registry."""
     app = RegistryApp()
-    app.route("/", methods=["GET"])(_endpoint(api, Route("/", ["GET"], _base.alive, None)))
+    for route in PROBES:
+        app.route(route.rule, methods=route.methods)(_endpoint(api, route))
     if api.tokens is not None:
         for method, handler in (("GET", _tokens.get), ("POST", _tokens.post)):
             route = Route(api.tokens.path, [method], handler, None)
@@ -97,6 +130,7 @@ class RegistryResource:
 
     def __init__(self, api: Api, headers: Sequence[tuple[bytes, bytes]] | None = None) -> None:
         self._klein = build_app(api).resource()
+        self._failing = api.health.failing
         self._headers = common_headers(api) if headers is None else headers
 
     def getChildWithDefault(self, name: bytes, request: Any) -> RegistryResource:
@@ -108,11 +142,18 @@ class RegistryResource:
     def render(self, request: Any) -> Any:
         for name, value in self._headers:
             request.responseHeaders.addRawHeader(name, value)
-        fault = _fault(request)
-        if fault is not None:
-            body = write_error(request, errors.BadRequest(fault))
+        refusal = self._refusal(request)
+        if refusal is not None:
+            body = write_error(request, refusal)
             return b"" if request.method == b"HEAD" else body
         return self._klein.render(request)
+
+    def _refusal(self, request: Any) -> errors.RegistryError | None:
+        """Why a request is not even routed; None if it is."""
+        if self._failing and request.path not in _ANSWERED_IN_ANY_CASE:
+            return errors.Unavailable(REASON)
+        fault = _fault(request)
+        return None if fault is None else errors.BadRequest(fault)
 
 
 def common_headers(api: Api) -> list[tuple[bytes, bytes]]:
@@ -135,7 +176,12 @@ def _fault(request: Any) -> str | None:
 
 
 def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None] | bytes | None]:
+    name = route.metric
+    measured = None if api.metrics is None or name is None else api.metrics.route(name, route.brings_blob)
+
     def endpoint(request: Any, **segments: str) -> Deferred[bytes | None] | bytes | None:
+        if measured is not None:
+            measured.begin(request)
         work = _serve(api, route, request, segments)
         try:
             awaited = work.send(None)

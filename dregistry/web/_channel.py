@@ -138,6 +138,7 @@ class StreamingChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         super().allHeadersReceived()
+        self.requests[-1].head_size = self._receivedHeaderSize
         if self.length != 0:
             self.requests[-1].start(self._command, self._path, self._version)
 

@@ -23,6 +23,8 @@ from twisted.web.server import Request
 from ..errors import ClientDisconnected
 from ._body import StreamedBody
 
+CLIENT_GONE = 499
+"""The code of a request whose client went away before it had an answer, as distribution logs it."""
 LINGER = 2.0
 """Seconds in which a client may still read the answer to a body that it is not done sending."""
 _CANONICAL: dict[bytes, bytes] = {}
@@ -43,6 +45,10 @@ class StreamingRequest(Request):
     """No Content-Type that no handler asked for."""
 
     body: StreamedBody
+    head_size = 0
+    """Bytes of the request line and the headers."""
+    route_metrics: Any = None
+    began = 0.0
     _started = False
     _answered = False
     _linger: IDelayedCall | None = None
@@ -132,6 +138,8 @@ class StreamingRequest(Request):
 
     def connectionLost(self, reason: Failure) -> None:
         self._stop_lingering()
+        if self.route_metrics is not None:
+            self.route_metrics.end(self, self.code if self.startedWriting else CLIENT_GONE)
         super().connectionLost(reason)
         if hasattr(self, "body"):  # else the headers are not complete
             self.body.fail(ClientDisconnected())

@@ -68,6 +68,8 @@ class RegistrySite(Site):
 
     def log(self, request: Any) -> None:
         """twisted.web calls it when an answer is complete."""
+        if request.route_metrics is not None:
+            request.route_metrics.end(request, request.code)
         if self._access_log is not None:
             self._access_log.log(request)
 

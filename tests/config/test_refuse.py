@@ -22,11 +22,6 @@ REFUSALS = {
 }
 
 WARNINGS = {
-    "health: {storagedriver: {enabled: true}}": "health.storagedriver.enabled",
-    "health: {file: [{file: /a}]}": "health.file[0]",
-    "health: {http: [{uri: 'http://a'}]}": "health.http[0]",
-    "health: {tcp: [{addr: 'a:1'}]}": "health.tcp[0]",
-    "http: {debug: {addr: ':5001'}}": "http.debug.addr",
     "log: {formatter: json}": "log.formatter",
     "log: {formatter: Logstash}": "log.formatter",
     "log: {hooks: [{type: mail}]}": "log.hooks[0]",

@@ -15,8 +15,6 @@ SAMPLE = Path(__file__).parents[2] / "etc" / "dregistry.yml"
 
 WITHOUT_EFFECT = {
     "compatibility",
-    "health",
-    "http.debug",
     "http.h2c",
     "http.http2",
     "http.tls",

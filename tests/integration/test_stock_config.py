@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from .client import Client
 from .docker_registry import stock_config
-from .server import RunningRegistry
+from .server import RunningRegistry, free_port
 
 REGISTRY_2: dict[str, Any] = {
     "version": 0.1,
@@ -49,6 +49,8 @@ class _OnFile(RunningRegistry):
         super().__init__()
         self._environ["REGISTRY_HTTP_ADDR"] = self.address
         self._environ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = self.data
+        if "debug" in config["http"]:
+            self._environ["REGISTRY_HTTP_DEBUG_ADDR"] = f"127.0.0.1:{free_port()}"
         with open(self._config, "w", encoding="utf-8") as file:
             yaml.safe_dump(dict(config), file)
 
