@@ -42,7 +42,7 @@ bench: dev
 dev: .venv/dev.stamp
 
 tools:
-	@sh tests/integration/install-tools .venv/opt
+	@PYTHON=$(BIN)/python sh tests/integration/install-tools .venv/opt
 
 .venv/run.stamp: pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
@@ -50,7 +50,7 @@ tools:
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,s3]'
 	@touch $@
 
 clean:
