@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
-AT_ONCE = 16
+AT_ONCE = 32
 
 
 async def concurrently(call: Callable[[_A], Awaitable[_B]], items: Sequence[_A], at_once: int = AT_ONCE) -> list[_B]:
