@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
@@ -254,6 +254,12 @@ class _Outgoing:
         self._left.clear()
 
 
+class _Quiet(_HTTP11ClientFactory):
+    """Does not log each connection."""
+
+    noisy = False
+
+
 def make_agent(reactor: Any, secure: bool, verify: bool) -> tuple[IAgent, HTTPConnectionPool]:
     """
     An agent that keeps connections for later requests, and what it keeps.
@@ -265,6 +271,7 @@ def make_agent(reactor: Any, secure: bool, verify: bool) -> tuple[IAgent, HTTPCo
     pool.maxPersistentPerHost = _IDLE_CONNECTIONS
     pool.cachedConnectionTimeout = _IDLE_SECONDS  # type: ignore[assignment]
     pool.retryAutomatically = False
+    pool._factory = _Quiet
     if not secure:
         return Agent(reactor, connectTimeout=_CONNECT_SECONDS, pool=pool), pool
     from ._certificates import make_policy  # noqa: PLC0415 -- it loads TLS
