@@ -50,7 +50,7 @@ tools:
 	@touch $@
 
 .venv/dev.stamp: .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --editable '.[dev,s3]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
 clean:
