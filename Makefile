@@ -42,7 +42,7 @@ bench: dev
 dev: .venv/dev.stamp
 
 tools:
-	@sh tests/integration/install-tools .venv/opt
+	@PYTHON=$(BIN)/python sh tests/integration/install-tools .venv/opt
 
 .venv/run.stamp: pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv

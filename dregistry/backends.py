@@ -25,6 +25,7 @@ from .plugins import plugin_of
 from .storage import (
     API_VERSION,
     DriverContext,
+    ISpeakingTls,
     IStorageDriver,
     IStorageDriverFactory,
     IStorageMiddleware,
@@ -66,6 +67,11 @@ class StorageChoice(Choice):
     """
 
     middleware: tuple[Choice, ...] = ()
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether a process with this driver speaks TLS."""
+        return ISpeakingTls.providedBy(self.factory) and bool(self.factory.needs_tls(self.options))
 
     def build_driver(self, context: DriverContext) -> IStorageDriver:
         """
@@ -125,7 +131,8 @@ class Setup:
     @property
     def needs_tls(self) -> bool:
         """Whether a process that serves so loads OpenSSL, to speak TLS or not. Delivery of events is not meant."""
-        return self.auth.needs_tls or loads_tls(self.config) or health.needs_tls(self.config)
+        config = self.config
+        return self.auth.needs_tls or self.storage.needs_tls or loads_tls(config) or health.needs_tls(config)
 
     @property
     def exposes_metrics(self) -> bool:

@@ -96,7 +96,9 @@ class ChooseTests(BackendsCase):
             "{name: redirect}, {name: redirect, options: {baseurl: [a]}}, "
             "{name: redirect, options: {baseurl: a.example}}, {name: rewrite, options: {host: 'a b'}}]}"
         )
-        self.assertEqual(report["storage"], "no storage driver is named 'floppy'; found: filesystem, inmemory")
+        self.assertEqual(
+            report["storage"], "no storage driver is named 'floppy'; found: filesystem, inmemory, s3, s3aws"
+        )
         self.assertEqual(
             report["middleware.storage[0]"],
             "no storage middleware is named 'cloudfront'; found: marking, redirect, rewrite",

@@ -62,13 +62,13 @@ class FindTests(PluginsCase):
         """Nor are classes plugins, or objects that are none of Twisted's."""
         self.folder.driver("dregistry_test_more", "other", more="import zope.interface\nlonely = object()")
         plugins, _ = find_plugins(IStorageDriverFactory)
-        self.assertEqual([plugin.name for plugin in plugins], ["filesystem", "inmemory", "other"])
+        self.assertEqual([plugin.name for plugin in plugins], ["filesystem", "inmemory", "other", "s3", "s3aws"])
 
     def test_not_found(self) -> None:
         """The names that there are help whoever mistyped one."""
         self.folder.driver("dregistry_test_other", "other")
         error = self.assertRaises(PluginNotFound, self.find, "othr")
-        self.assertEqual(str(error), "no storage driver is named 'othr'; found: filesystem, inmemory, other")
+        self.assertEqual(str(error), "no storage driver is named 'othr'; found: filesystem, inmemory, other, s3, s3aws")
 
     def test_broken(self) -> None:
         """The report says why a plugin is missing."""

@@ -12,7 +12,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from dregistry.config._duration import Seconds, from_nanoseconds, parse_duration
 from dregistry.config._problem import Path, shorten
 from dregistry.config._shape import Key, item_type, keys_of, value_type
-from dregistry.config._tree import Scalar, Tree, describe, is_null, plain
+from dregistry.config._tree import Parameters, Scalar, Tree, describe, is_null, plain
 
 T = TypeVar("T")
 
@@ -157,6 +157,8 @@ def _list(tree: Tree, type_: Any) -> tuple[Any, ...] | list[Any]:
 def _mapping(tree: Tree, type_: Any) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise _wrong("a mapping", tree)
+    if value_type(type_) is object:
+        return Parameters(tree)
     values, faults = {}, list[tuple[Path, str]]()
     for name, child in tree.items():
         try:

@@ -63,6 +63,17 @@ def plain(tree: Tree) -> object:
     return tree.value
 
 
+class Parameters(dict[str, object]):
+    """A mapping that is handed on raw: what YAML's loader would have returned.
+
+    :ivar written: the same as a tree, so that a reader who wants a string gets ``0123`` as it stands in the file.
+    """
+
+    def __init__(self, written: dict[str, Tree]) -> None:
+        super().__init__((name, plain(child)) for name, child in written.items())
+        self.written = written
+
+
 def describe(tree: Tree) -> str:
     """Name what stands in a wrong place, for a message of one line."""
     if isinstance(tree, dict):

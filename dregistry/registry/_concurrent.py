@@ -1,5 +1,5 @@
 """
-Work that goes on while the next piece of it is gathered.
+Several pieces of work at one time.
 """
 
 from __future__ import annotations
@@ -25,9 +25,19 @@ class Background:
         """Until the batch is done. Raises the first failure in it, once all of it has ended."""
         batch, self._batch = self._batch, None
         if batch is not None:
-            for succeeded, outcome in await batch:
-                if not succeeded:
-                    outcome.raiseException()
+            _outcomes(await batch)
+
+
+async def together(*work: Awaitable[Any]) -> list[Any]:
+    """What each awaitable gives, in their order. Raises the first failure, once all of them have ended."""
+    return _outcomes(await DeferredList([_deferred(each) for each in work], consumeErrors=True))
+
+
+def _outcomes(results: Any) -> list[Any]:
+    for succeeded, outcome in results:
+        if not succeeded:
+            outcome.raiseException()
+    return [outcome for _, outcome in results]
 
 
 def _deferred(work: Awaitable[Any]) -> Deferred[Any]:

@@ -4,9 +4,9 @@ An upload session in the hands of one request: see :mod:`dregistry.registry.uplo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from contextlib import suppress
 from types import TracebackType
+from typing import NoReturn
 from uuid import uuid4
 
 from attrs import evolve
@@ -18,7 +18,7 @@ from ..storage import IWriter, PathNotFound, StorageError, WriterBusy, paths
 from ._concurrent import Background
 from ._core import Core
 from ._guard import guarded
-from ._hashes import RunningHash
+from ._hashes import RunningHash, hash_again, hash_whole
 from ._pieces import Pieces
 from ._progress import Progress, Ticket, begin, busy, load, save, written
 from .blobs import Blobs
@@ -26,8 +26,6 @@ from .listener import BLOB, PUSH, OriginSource, RegistryEvent
 
 _BATCH = 1 << 20
 """Bytes that are hashed and written in one go: large enough that the hop to a thread costs little."""
-_INLINE = 1 << 16
-"""Bytes up to which hashing on the calling thread is faster than the hop."""
 
 
 class UploadSession:
@@ -133,12 +131,7 @@ class UploadSession:
     async def _commit_whole(self, digest: Digest) -> None:
         """What fits into memory is hashed and put where it belongs, and never had a session in storage."""
         content = b"".join(self._pending.take())
-        running = RunningHash.start(digest.algorithm)
-        if len(content) <= _INLINE:
-            running.update([content])
-        else:
-            await self._core.threads.run(running.update, [content])
-        await self._check(digest, running.digest(digest.algorithm))
+        await self._check(digest, await hash_whole(content, digest.algorithm, self._core.threads))
         self._open = False
         await self._core.driver.put_contents([(paths.blob_data(digest), content), self._link(digest)])
 
@@ -172,7 +165,7 @@ class UploadSession:
             self._open = False
             raise BlobUploadUnknown(self.uuid) from None
         except WriterBusy:
-            raise busy(self.uuid, writer.size) from None
+            await self._give_way()
 
     def _link(self, digest: Digest) -> tuple[str, bytes]:
         return paths.layer_link(self._name, digest), str(digest).encode("ascii")
@@ -193,28 +186,44 @@ class UploadSession:
         if self._writer is None:
             return  # no byte has come
         size = self._writer.size
-        digests = self._hash.digests() if self._hash is not None else {}
+        digests = self._progress.digests if self._progress.offset == size else {}
         if self._hash is not None:
+            digests = self._hash.digests()
             self._core.hashes.keep(self._progress.run, self._hash)
-        elif self._progress.offset == size:
-            digests = self._progress.digests
+        last = evolve(self._progress, offset=size, digests=digests, state=self._writer.state)
         try:
-            await self._save(evolve(self._progress, offset=size, digests=digests, state=self._writer.state))
+            # Where there is a state, only the last one tells what the digests are of: it is stored with them.
+            await (self._check_run() if self._writer.state else self._save(last))
         finally:
-            await self._writer.close()
-        if self._writer.state != self._progress.state:
-            await self._save(evolve(self._progress, state=self._writer.state))
+            try:
+                await self._writer.close()
+            except WriterBusy:
+                await self._give_way()
+        last = evolve(last, state=self._writer.state)
+        if last != self._progress:
+            await self._save(last)
+
+    async def _give_way(self) -> NoReturn:
+        """Another request is writing to the session."""
+        self._open = False
+        with suppress(WriterBusy):
+            if self._writer is not None:
+                await self._writer.close()
+        raise busy(self.uuid, await written(self._core, self._name, self.uuid)) from None
 
     async def _save(self, progress: Progress) -> None:
+        await self._check_run()
+        self._progress = progress
+        await save(self._core, self._name, self.uuid, progress)
+
+    async def _check_run(self) -> None:
         """:raise BlobUploadUnknown: if the session was cancelled meanwhile, and maybe begun anew."""
         found = await load(self._core, self._name, self.uuid)
-        if found is None or found.ended or found.run != progress.run:
+        if found is None or found.ended or found.run != self._progress.run:
             if self._writer is not None:
                 self._open = False
                 await self._writer.cancel()
             raise BlobUploadUnknown(self.uuid)
-        self._progress = progress
-        await save(self._core, self._name, self.uuid, progress)
 
     async def _delete(self) -> None:
         with suppress(StorageError):
@@ -228,13 +237,8 @@ class UploadSession:
             return
         if self._writer is None:
             self._writer = await self._begin()
-        work: list[Awaitable[None]] = []
-        if self._hash is not None and size <= _INLINE:
-            self._hash.update(pieces)
-        elif self._hash is not None:
-            work.append(self._core.threads.run(self._hash.update, pieces))
-        work.append(self._writer.write(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
-        self._under_way.start(*work)
+        hashing = [] if self._hash is None else [self._hash.updated(pieces, size, self._core.threads)]
+        self._under_way.start(*hashing, self._writer.write(pieces[0] if len(pieces) == 1 else b"".join(pieces)))
 
     async def _begin(self) -> IWriter:
         """
@@ -244,27 +248,24 @@ class UploadSession:
         path = paths.upload_data(self._name, self.uuid)
         destination = None if self._final is None else paths.blob_data(self._final)
         try:
-            writer = await self._core.driver.writer(path, create=True, destination=destination)
-        except WriterBusy:
-            self._open = False
-            raise busy(self.uuid, await written(self._core, self._name, self.uuid)) from None
-        try:
+            self._writer = writer = await self._core.driver.writer(path, create=True, destination=destination)
             found = await load(self._core, self._name, self.uuid)
             if found is None:
+                self._progress = evolve(self._progress, state=writer.state)
                 await begin(self._core, self._name, self.uuid, self._progress)
                 if not writer.size:  # it has some where a power cut took the progress
                     return writer
                 found = self._progress
+        except WriterBusy:
+            await self._give_way()
         except StorageError:
-            self._writer = writer
             await self._drop()
             raise
-        self._open = False
         if found.ended:
+            self._open = False
             await writer.cancel()
             raise BlobUploadUnknown(self.uuid)
-        await writer.close()
-        raise busy(self.uuid, await written(self._core, self._name, self.uuid))
+        await self._give_way()
 
     async def _settle(self) -> None:
         """
@@ -273,6 +274,8 @@ class UploadSession:
         """
         try:
             await self._under_way.wait()
+        except WriterBusy:
+            await self._give_way()
         except StorageError:
             await self._drop()
             raise
@@ -287,12 +290,7 @@ class UploadSession:
                 return digest
         elif self._progress.offset == writer.size and algorithm in self._progress.digests:
             return Digest(algorithm, self._progress.digests[algorithm])
-        running = RunningHash.start(algorithm)
         try:
-            async for piece in writer.read():
-                await self._core.threads.run(running.update, [piece])
+            return await hash_again(writer, algorithm, self._core.threads)
         except PathNotFound:
             raise BlobUploadUnknown(self.uuid) from None
-        found = running.digest(algorithm)
-        assert found is not None
-        return found

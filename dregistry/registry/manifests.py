@@ -15,6 +15,7 @@ from ..errors import DigestInvalid, ManifestBlobUnknown, ManifestInvalid, Manife
 from ..manifest import Descriptor, Manifest, parse_manifest, stored_media_type
 from ..reference import Reference
 from ..storage import PathNotFound, paths
+from ._concurrent import together
 from ._contents import Content
 from ._core import Core
 from ._guard import guarded
@@ -137,16 +138,18 @@ class Manifests:
             tags = (reference, *tags)
         manifest = await self._in_turn(content, parse_manifest, content, content_type)
         self._core.settings.policy.check(manifest, classes)
-        await self._require_references(manifest)
+        tags = list(dict.fromkeys(tags))
         if precondition is None or isinstance(reference, Digest):
-            await self._store(digest, manifest, list(dict.fromkeys(tags)))
+            _, changes = await together(self._require_references(manifest), self._changes(digest, manifest, tags))
+            await self._store(digest, manifest, tags, changes)
         else:
+            await self._require_references(manifest)
             async with self._core.locks.exclusively(self._core.driver, paths.repository(self._name)):
                 precondition(await self._tags.get(reference))
-                await self._store(digest, manifest, list(dict.fromkeys(tags)))
+                await self._store(digest, manifest, tags, await self._changes(digest, manifest, tags))
         if self._core.listeners:
             references = manifest.references if self._core.settings.tell_references else ()
-            for tag in dict.fromkeys(tags or ("",)):
+            for tag in tags or ("",):
                 await self._core.tell(self._event(PUSH, digest, manifest.media_type, len(content), tag, references))
         return digest, manifest
 
@@ -207,7 +210,9 @@ class Manifests:
         [info] = await self._core.driver.stats([paths.blob_data(target)])
         return info is not None
 
-    async def _store(self, digest: Digest, manifest: Manifest, tags: Sequence[str]) -> None:
+    async def _store(
+        self, digest: Digest, manifest: Manifest, tags: Sequence[str], changes: Sequence[tuple[str, bytes]]
+    ) -> None:
         """
         Write what is missing.
 
@@ -217,9 +222,10 @@ class Manifests:
         links = [paths.revision_link(self._name, digest)]
         links += [paths.tag_current_link(self._name, tag) for tag in tags]
         for _ in range(_ATTEMPTS):
-            await self._core.driver.put_contents(await self._changes(digest, manifest, tags))
+            await self._core.driver.put_contents(changes)
             if None not in await self._core.driver.stats(links):
                 return
+            changes = await self._changes(digest, manifest, tags)
 
     async def _changes(self, digest: Digest, manifest: Manifest, tags: Sequence[str]) -> list[tuple[str, bytes]]:
         """
@@ -228,20 +234,21 @@ class Manifests:
         A referrer is listed only while its revision is there, so its entry goes before. The current link makes a tag;
         its history follows.
         """
-        link = str(digest).encode("ascii")
-        changes: list[tuple[str, bytes]] = []
-        try:
-            stored = (await self._core.driver.stat(paths.blob_data(digest))).size == len(manifest.content)
-        except PathNotFound:
-            stored = False
-        if not stored:
-            changes.append((paths.blob_data(digest), manifest.content))
+        wanted = [(paths.blob_data(digest), manifest.content)]
         if manifest.subject is not None:
-            changes += await self._referrers.entry(digest, manifest)
+            wanted.append(self._referrers.entry(digest, manifest))
         links = [paths.revision_link(self._name, digest)]
         for tag in tags:
             links += (paths.tag_current_link(self._name, tag), paths.tag_index_link(self._name, tag, digest))
-        return changes + [(path, link) for path in links if await self._core.read_link(path) != digest]
+        wanted += [(path, str(digest).encode("ascii")) for path in links]
+        there = await together(*(self._content_at(path) for path, _ in wanted))
+        return [each for each, found in zip(wanted, there, strict=True) if found != each[1]]
+
+    async def _content_at(self, path: str) -> bytes | None:
+        try:
+            return await self._core.driver.get_content(path)
+        except PathNotFound:
+            return None
 
     def _event(
         self, action: str, digest: Digest, media_type: str, size: int, tag: str, references: tuple[Descriptor, ...]

@@ -73,12 +73,11 @@ class Referrers:
                 last = digest
         return ReferrersPage(found, None)
 
-    async def entry(self, digest: Digest, manifest: Manifest) -> list[tuple[str, bytes]]:
-        """What to write to remember that a manifest refers to its subject; nothing if that is known."""
+    def entry(self, digest: Digest, manifest: Manifest) -> tuple[str, bytes]:
+        """Where it is remembered that a manifest refers to its subject, and what is written there."""
         assert manifest.subject is not None
         path = paths.referrer_descriptor(self._name, manifest.subject.digest, digest)
-        [known] = await self._core.driver.stats([path])
-        return [] if known is not None else [(path, json.dumps(_descriptor(digest, manifest)).encode("ascii"))]
+        return path, json.dumps(_descriptor(digest, manifest)).encode("ascii")
 
     async def remove(self, digest: Digest, manifest: Manifest | None) -> None:
         """
@@ -176,7 +175,9 @@ class Referrers:
                 continue
             manifest = await self._core.threads.run(_parsed, content)
             if manifest is not None and manifest.subject is not None:
-                await driver.put_contents(await self.entry(digest, manifest))
+                path, entry = self.entry(digest, manifest)
+                if await driver.stats([path]) == [None]:
+                    await driver.put_contents([(path, entry)])
             done.add(str(digest))
         return done
 

