@@ -19,7 +19,7 @@ from twisted.python.threadpool import ThreadPool
 from ._child import begin, run
 from ._memory import settle
 from ._threads import PooledThreads
-from ._tls import tls_if
+from ._tls import without_tls
 from .backends import Setup
 from .config import ConfigError
 from .debug.sharing import shared_memory, started
@@ -68,7 +68,9 @@ class Monitor:
 
 def main() -> None:
     setup = begin()
-    with tls_if(setup.config.http.debug.prometheus.enabled):
+    if setup.config.http.debug.prometheus.enabled:
+        import prometheus_client  # noqa: F401  # it wants ssl, of which nothing else here has any need
+    with without_tls():
         from twisted.internet import reactor as imported
 
         reactor: Any = imported
