@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.python.threadpool import ThreadPool
 
 from ._child import begin, run
@@ -24,6 +25,9 @@ from .backends import Setup
 from .config import ConfigError
 from .debug.sharing import shared_memory, started
 from .workers import LISTENING
+
+_LAST_ANSWERS = 0.5
+"""Seconds for whoever has just connected."""
 
 
 class Monitor:
@@ -61,6 +65,7 @@ class Monitor:
     async def stop(self) -> None:
         if self._port is not None:
             await self._port.stopListening()
+            await deferLater(self._reactor, _LAST_ANSWERS)
         if self._outbox is not None:
             await self._outbox.close()
         self._pool.stop()

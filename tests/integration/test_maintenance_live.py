@@ -12,7 +12,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from dregistry.config import UploadPurging as Rules
 from dregistry.purging import UploadPurging
 from dregistry.storage import paths
 
@@ -121,15 +120,10 @@ class PurgingTests(TestCase):
                 file.write(content)
 
     async def test_round(self) -> None:
-        ended: Deferred[None] = Deferred()
-
-        class Purging(UploadPurging):
-            def _ended(self) -> None:
-                super()._ended()
-                ended.callback(None)
-
-        service = Purging(self.config, Rules(), reactor, lambda: 0.0)
+        ended: Deferred[bool] = Deferred()
+        service = UploadPurging(self.config, 86_400.0, reactor, lambda: 0.0)
+        service.tell = lambda task, well: ended.callback(well)
         service.startService()
-        await ended
+        self.assertTrue(await ended)
         await service.stopService()
         self.assertFalse(os.path.exists(self.upload))
