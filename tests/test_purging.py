@@ -96,6 +96,19 @@ class RoundTests(PurgingCase):
         self.reactor.end()
         self.assertEqual(self.lines(), [("info", "one"), ("info", "two"), ("error", "bad\ufffd")])
 
+    def test_told(self) -> None:
+        """Of each round that ended by itself, and how."""
+        told: list[tuple[str, bool]] = []
+        self.service.tell = lambda task, well: told.append((task, well))
+        self.reactor.advance(60)
+        self.reactor.end()
+        self.reactor.advance(DAY)
+        self.reactor.end(1)
+        self.reactor.advance(DAY)
+        self.service.stopService()
+        self.reactor.end(15)
+        self.assertEqual(told, [("purge-uploads", True), ("purge-uploads", False)])
+
     def test_failure(self) -> None:
         """It is said, and tried again."""
         self.reactor.advance(60)

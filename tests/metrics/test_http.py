@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from dregistry.auth import AccessControl
+from dregistry.auth import Access, AccessControl, Credential, Grant
 from dregistry.digest import Digest
 from dregistry.metrics.families import (
     AUTH_FAILURES,
@@ -24,7 +25,7 @@ from dregistry.registry import Registry
 from dregistry.web import Api, RegistrySite
 
 from ..registry.support import RegistryCase
-from ..web.app import guarded
+from ..web.app import Doorkeeper, guarded
 from ..web.channel import Transport
 from .support import Counted
 
@@ -153,3 +154,12 @@ class AccessTests(HttpCase):
         values = {labels[0]: found[0] for labels, found in self.counted.values(AUTH_FAILURES).items()}
         self.assertEqual(values, {"anonymous": 1, "denied": 2})
         self.assertEqual(self.requests()["tags", "get", "401"], 1)
+
+    def test_wrong_credentials(self) -> None:
+        class Stranger(Doorkeeper):
+            async def authenticate(self, credential: Credential, accesses: Sequence[Access]) -> Grant | None:
+                return None
+
+        self.serve(guarded(keeper=Stranger()))
+        self.ask("GET", "/v2/b/tags/list", b"", "Authorization: alice x")
+        self.assertEqual(self.counted.value(AUTH_FAILURES, "credentials"), 1)
