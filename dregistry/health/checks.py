@@ -94,12 +94,19 @@ def http_probe(
         try:
             response = await asked.addTimeout(timeout or _LONGEST, clock)
         except Exception as error:
-            raise Unwell(f"{shown}: error while checking: {type(error).__name__}: {error}") from None
+            raise Unwell(f"{shown}: error while checking: {_reason(error)}") from None
         response.deliverBody(Protocol())  # there is none: that ends the answer
         if response.code != status:
             raise Unwell(f"{shown}: downstream service returned unexpected status: {response.code}")
 
     return probe
+
+
+def _reason(error: Any) -> str:
+    """What went wrong, and not only that something did."""
+    reasons = getattr(error, "reasons", None)
+    inner = reasons[0].value if reasons else error
+    return f"{type(inner).__name__}: {inner}"
 
 
 def build_checks(config: Configuration, driver: IStorageDriver, threads: Threads, reactor: Any) -> list[Check]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
+import threading
 from collections.abc import Coroutine
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import trustme
 from twisted.internet import reactor as imported
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
@@ -166,6 +170,14 @@ class _Page(Resource):
         return b""
 
 
+class _Pong(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *arguments: Any) -> None: ...
+
+
 class HttpTests(ChecksCase):
     def setUp(self) -> None:
         self.page = _Page()
@@ -196,6 +208,28 @@ class HttpTests(ChecksCase):
         self.page.status = 0
         check = self.check(f"{{http: [{{uri: '{self.url}/ping', timeout: 50ms}}]}}")
         self.assertIn("error while checking", str(await self.fault(check)))
+
+    async def test_tls(self) -> None:
+        """Certificates are verified."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority = trustme.CA()
+        authority.issue_cert("localhost").configure_cert(context)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Pong)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        section = f"{{http: [{{uri: 'https://localhost:{server.server_port}/', statuscode: 204, timeout: 10s}}]}}"
+        fault = str(await self.fault(self.check(section)))
+        self.assertIn("error while checking: Error: [('SSL routines', '', 'certificate verify failed')]", fault)
+        trusted = os.path.join(temporary_directory(self), "ca.pem")
+        authority.cert_pem.write_to_path(trusted)
+        before = os.environ.get("SSL_CERT_FILE")
+        os.environ["SSL_CERT_FILE"] = trusted
+        self.addCleanup(lambda: os.environ.pop("SSL_CERT_FILE") if before is None else None)
+        self.assertIsNone(await self.fault(self.check(section)))
 
     async def test_nobody(self) -> None:
         await self.port.stopListening()

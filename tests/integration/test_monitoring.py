@@ -358,7 +358,7 @@ class HealthTests(MonitoringCase):
 
     def test_file_and_tcp(self) -> None:
         """Both registries answer alike, while they fail and afterwards."""
-        for kind, workers in ((DockerRegistry, None), (RunningRegistry, 2)):
+        for kind, workers in ((RunningRegistry, 2), (DockerRegistry, None)):
             down = os.path.join(self.mktemp())
             port = free_port()
             debugged = self.run_with(
