@@ -23,6 +23,8 @@ from .recorder import Counter, Recorder
 _SECONDS = HTTP_DURATION.bounds
 _BYTES = HTTP_REQUEST_SIZE.bounds
 _SMALL = _BYTES[0]
+_SUM_OF_SECONDS = len(_SECONDS) + 1
+_SUM_OF_BYTES = len(_BYTES) + 1
 
 
 class HttpMetrics:
@@ -86,14 +88,13 @@ class RouteMetrics:
         cells[self._in_flight] -= 1.0
         cells[requests] += 1.0
         cells[duration + bisect_left(_SECONDS, seconds)] += 1.0
-        cells[duration + len(_SECONDS) + 1] += seconds
-        self._observe(self._request_size, request.head_size + (request.body.length or 0))
-        self._observe(self._response_size, request.sentLength)
-
-    def _observe(self, place: int, size: int) -> None:
-        cells = self._cells
+        cells[duration + _SUM_OF_SECONDS] += seconds
+        place, size = self._request_size, request.head_size + (request.body.length or 0)
         cells[place if size <= _SMALL else place + bisect_left(_BYTES, size)] += 1.0
-        cells[place + len(_BYTES) + 1] += size
+        cells[place + _SUM_OF_BYTES] += size
+        place, size = self._response_size, request.sentLength
+        cells[place if size <= _SMALL else place + bisect_left(_BYTES, size)] += 1.0
+        cells[place + _SUM_OF_BYTES] += size
 
     def _first(self, key: tuple[bytes, int]) -> tuple[int, int]:
         method = key[0].decode("ascii", "replace").lower()
