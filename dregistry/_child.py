@@ -14,11 +14,13 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from twisted.internet.protocol import Protocol
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
 from ._slot import READY
 from .backends import Setup
+from .logs import Logs, LogSettings, logs_of_child
+from .workers import INSTANCE
 
 _PR_SET_PDEATHSIG = 1
 
@@ -34,18 +36,19 @@ class _Supervisor(Protocol):
             self._reactor.stop()
 
 
-def begin() -> Setup:
+def begin() -> tuple[Setup, Logs]:
     """
     What the supervisor says at the beginning of standard input: the setup, pickled, after its length in eight bytes.
-    From here on the process logs to standard output, and ends with the supervisor.
+    From here on the process logs as that says, and ends with the supervisor.
     """
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the supervisor tells what to do
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
     with open(0, "rb", buffering=0, closefd=False) as stream:
         length = int.from_bytes(_exactly(stream, 8), "big")
         found: Setup = pickle.loads(_exactly(stream, length))  # noqa: S301  from the process that started this one
-    return found
+    logs = logs_of_child(os.environ, LogSettings.of(found.config.log), os.environ.get(INSTANCE, ""))
+    globalLogBeginner.beginLoggingTo([logs], redirectStandardIO=False)
+    return found, logs
 
 
 def _die_with_parent() -> None:

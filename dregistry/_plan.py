@@ -18,6 +18,8 @@ from attrs import field, frozen
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
+from .logs import LogSettings
+
 
 class PlanError(Exception):
     """The configuration has faults: the report of them."""
@@ -33,6 +35,7 @@ class Plan:
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
     :ivar records_events: whether somebody is to know what happens.
     :ivar purge_interval: seconds from the end of a round to the next; None for none.
+    :ivar log: how to log.
     :ivar enabled: what is enabled, and whose it is, for the log.
     :ivar warnings: paths of the configuration, and what is to be said of them.
     :ivar setup: a :class:`dregistry.backends.Setup`, pickled.
@@ -46,6 +49,7 @@ class Plan:
     needs_tls: bool
     records_events: bool
     purge_interval: float | None
+    log: LogSettings
     enabled: str
     warnings: tuple[tuple[str, str], ...]
     setup: bytes = field(repr=False)

@@ -24,7 +24,7 @@ NICENESS = 15
 
 
 def main() -> None:
-    setup = begin()
+    setup, _ = begin()
     os.nice(NICENESS)
     with tls_if(bool(setup.sinks)):
         from twisted.internet import reactor as imported

@@ -242,6 +242,9 @@ class Denied(_Explained):
     code = "DENIED"
     message = "requested access to the resource is denied"
 
+    actor: str = ""
+    """The user to whom it is denied, for the logs."""
+
 
 @define(str=False)
 class Unsupported(_Explained):

@@ -72,7 +72,7 @@ class Monitor:
 
 
 def main() -> None:
-    setup = begin()
+    setup, _ = begin()
     if setup.config.http.debug.prometheus.enabled:
         import prometheus_client  # noqa: F401  # it wants ssl, of which nothing else here has any need
     with without_tls():

@@ -12,6 +12,7 @@ import sys
 from ._plan import Plan
 from .backends import Setup, read_setup
 from .config import ConfigError, Problem
+from .logs import LogSettings
 
 
 def worker_count(setup: Setup, source: str) -> int:
@@ -46,6 +47,7 @@ def make_plan(path: str) -> Plan:
         needs_tls=setup.needs_tls or bool(setup.sinks) or setup.exposes_metrics,
         records_events=setup.records_events,
         purge_interval=purging.interval if purging.enabled and setup.storage.factory.shared else None,
+        log=LogSettings.of(setup.config.log),
         enabled=setup.describe_enabled(),
         warnings=tuple(warnings),
         setup=pickle.dumps(setup),

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from ._balance import Gate, Loads
@@ -24,20 +22,20 @@ from .backends import Setup
 from .config import Configuration
 from .descriptors import build_descriptors
 from .listen import listening_socket
+from .logs import LoggingService
 from .observation import Observation
 from .purging import UploadPurging
 from .registry import Core, Descriptors, Registry, Settings
 from .registry.validation import ManifestPolicy
+from .requestlogs import audit_log, log_line, rate_limits, request_logs
 from .storage import DriverContext, IAttendance, ILock, IStorageDriver
-from .web import AccessLog, Api, Links, RegistrySite, TrustedProxies
+from .web import Api, AuditLog, Cors, Links, RateLimits, RegistrySite, TrustedProxies
 
 if TYPE_CHECKING:
     from .debug.process import ProcessDebug
     from .events import EventService
     from .metrics.recorder import Recorder
     from .notifications.stream import EventFeed
-
-_access_log = Logger("access")
 
 _AUTH_THREADS = 2
 """A password takes one for a tenth of a second or more: they are few, lest guessing takes all processors."""
@@ -96,12 +94,19 @@ class Server:
             self._attendance.pop().release()
 
 
-def build_server(setup: Setup, reactor: Any, deliver: bool = False, recorder: Recorder | None = None) -> Server:
+def build_server(
+    setup: Setup,
+    reactor: Any,
+    deliver: bool = False,
+    recorder: Recorder | None = None,
+    write_line: Callable[[str], None] = log_line,
+) -> Server:
     """
     Put it together; nothing runs yet.
 
     :param deliver: whether this process delivers notifications.
     :param recorder: counts, if metrics are to be shown; None if there is no debug server.
+    :param write_line: takes lines that are logged as they are.
     :raise ConfigError: if a backend cannot be built, or the registry's events cannot be kept.
     """
     config, storage = setup.config, setup.storage
@@ -111,16 +116,15 @@ def build_server(setup: Setup, reactor: Any, deliver: bool = False, recorder: Re
     threads, auth_threads = observation.threads(pool), observation.threads(auth_pool)
     driver = observation.driver(storage.build_driver(DriverContext(reactor, threads)))
     access = setup.auth.build_control(AuthContext(reactor, auth_threads, Slowdown(reactor)))
-    access_log = None
-    if not config.log.accesslog.disabled:
-        access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
     events = _events(setup, reactor, deliver)
     listeners = [] if events is None else [events.listener]
     descriptors = observation.descriptors(build_descriptors(config, reactor, storage.source))
     registry = Registry(Core(driver, threads, _settings(config), listeners, descriptors=descriptors))
-    api = observation.api(_api(config, registry, access, None if events is None else events.feed))
+    audit = audit_log(config.log, reactor, write_line, storage.source)
+    limits = rate_limits(config.http.ratelimit, reactor)
+    api = observation.api(_api(config, registry, access, None if events is None else events.feed, audit, limits))
     return Server(
-        RegistrySite(api, reactor, access_log),
+        RegistrySite(api, reactor, request_logs(config.log, api.proxies, write_line, reactor)),
         events,
         observation,
         driver,
@@ -166,10 +170,12 @@ def _api(
     registry: Registry,
     access: AccessControl | None = None,
     events: EventFeed | None = None,
+    audit: AuditLog | None = None,
+    limits: RateLimits | None = None,
 ) -> Api:
     http = config.http
     headers = [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, values in http.headers.items() for value in values
+        (name.encode("ascii"), value.encode("utf-8")) for name, values in http.headers.items() for value in values
     ]
     issuer = None if access is None else access.issuer
     return Api(
@@ -187,10 +193,13 @@ def _api(
         proxies=TrustedProxies.parse(http.trustedproxies),
         only_get_pulls=config.notifications.events.pullon == "get",
         events=events,
+        audit=audit,
+        limits=limits,
+        cors=Cors(http.cors.origins, http.cors.credentials) if http.cors.origins else None,
     )
 
 
-class RegistryService(Service):
+class RegistryService(LoggingService):
     """
     A registry that listens from its start to its stop.
 
@@ -199,6 +208,7 @@ class RegistryService(Service):
     :param deliver: whether this process delivers notifications.
     :param turn: if other processes accept from the same socket, what connections they have, and which of them this is.
     :param debug: None if there is no debug server.
+    :param write_line: see :func:`build_server`.
     :raise ConfigError: see :func:`build_server`.
     """
 
@@ -211,6 +221,7 @@ class RegistryService(Service):
         deliver: bool = False,
         turn: tuple[Loads, int] | None = None,
         debug: ProcessDebug | None = None,
+        write_line: Callable[[str], None] = log_line,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
@@ -220,7 +231,8 @@ class RegistryService(Service):
         self._turn = turn
         self._gate: Gate | None = None
         self._debug = debug
-        self._server = build_server(setup, reactor, deliver, None if debug is None else debug.recorder)
+        recorder = None if debug is None else debug.recorder
+        self._server = build_server(setup, reactor, deliver, recorder, write_line)
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""

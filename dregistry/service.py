@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from twisted.application.service import IService
 from twisted.python.usage import Options as UsageOptions
@@ -16,8 +17,9 @@ from twisted.python.usage import UsageError
 from . import __version__
 from ._plan import Plan, PlanError, read_plan
 from ._tls import tls_if
+from .logs import Logs, logs_of_twistd
 from .purging import UploadPurging
-from .workers import Supervisor, log_plan
+from .workers import INSTANCE, Supervisor, log_plan
 
 if TYPE_CHECKING:
     from .backends import Setup
@@ -48,10 +50,13 @@ def makeService(options: Options) -> IService:
     :raise SystemExit: with a report of all that is wrong with the configuration.
     """
     path = os.path.abspath(options["config"])
+    twistd: Any = options.parent or {}
+    os.environ[INSTANCE] = str(uuid4())  # one for what is logged and for events, in all processes
     try:
         plan = read_plan(path)
     except PlanError as error:
         sys.exit(str(error))
+    logs = _logs(twistd, plan)
     log_plan(f"dregistry {__version__}", plan)
     alone = plan.workers == 1
     with tls_if(alone and plan.needs_tls):
@@ -59,19 +64,40 @@ def makeService(options: Options) -> IService:
 
         purging = UploadPurging(path, plan.purge_interval, reactor)
         if alone:
-            return _registry(plan, reactor, purging)
-    twistd: Any = options.parent or {}
-    return Supervisor(path, plan, reactor, bool(twistd.get("nodaemon")), purging)
+            return _registry(plan, reactor, purging, logs)
+    log_file = None if logs is None else getattr(logs.output, "path", None)
+    inherit_output = bool(twistd.get("nodaemon")) and logs is not None and log_file is None
+    supervisor = Supervisor(path, plan, reactor, inherit_output, purging, log_file)
+    supervisor.logs = logs
+    return supervisor
 
 
-def _registry(plan: Plan, reactor: Any, purging: UploadPurging) -> IService:
+def _logs(twistd: Any, plan: Plan) -> Logs | None:
+    """
+    What the process logs through; None to leave it to twistd, or to whoever has no options of twistd's.
+
+    :raise SystemExit: if the file that twistd's option names cannot be opened.
+    """
+    if not twistd:
+        return None
+    try:
+        return logs_of_twistd(twistd, plan.log, os.environ[INSTANCE])
+    except OSError as error:
+        sys.exit(f"twistd --logfile: {error}")
+
+
+def _registry(plan: Plan, reactor: Any, purging: UploadPurging, logs: Logs | None) -> IService:
     from .config import ConfigError
     from .debug import own_debug
+    from .requestlogs import log_line
     from .server import RegistryService
 
     setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
+    write_line = log_line if logs is None else logs.write_line
     try:
         debug = own_debug(setup, reactor, purging)
-        return RegistryService(setup, reactor, purging=purging, deliver=True, debug=debug)
+        service = RegistryService(setup, reactor, purging=purging, deliver=True, debug=debug, write_line=write_line)
+        service.logs = logs
+        return service
     except ConfigError as error:
         sys.exit(str(error))

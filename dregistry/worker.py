@@ -18,7 +18,7 @@ from .workers import LISTENING, LOADS
 
 
 def main() -> None:
-    setup = begin()
+    setup, logs = begin()
     with tls_if(setup.needs_tls):
         import twisted.internet.stdio  # noqa: F401
         from twisted.internet import reactor
@@ -28,7 +28,9 @@ def main() -> None:
     os.close(LISTENING)
     try:
         turn = Loads(LOADS), int(sys.argv[1])
-        service = RegistryService(setup, reactor, listening, turn=turn, debug=worker_debug())
+        service = RegistryService(
+            setup, reactor, listening, turn=turn, debug=worker_debug(), write_line=logs.write_line
+        )
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))

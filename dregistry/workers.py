@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -29,6 +28,7 @@ from ._plan import Plan, PlanError, module_environment, read_plan_later
 from ._slot import READY, Slot, Worker
 from .debug import shared_debug
 from .listen import listening_socket
+from .logs import FILE, LoggingService
 from .purging import UploadPurging
 
 LISTENING = 3
@@ -53,10 +53,11 @@ def log_plan(what: str, plan: Plan) -> None:
     _log.info("{what}: {enabled}", what=what, enabled=plan.enabled)
 
 
-class Supervisor(Service):
+class Supervisor(LoggingService):
     """
     :param path: of the configuration file, which is read again when the process gets SIGHUP.
     :param inherit_output: whether workers write to this process's output; else what they write is logged here.
+    :param log_file: what they log to; None for their output.
     :param purging: runs beside them, once for all.
     """
 
@@ -67,11 +68,14 @@ class Supervisor(Service):
         reactor: Any,
         inherit_output: bool,
         purging: UploadPurging | None = None,
+        log_file: str | None = None,
     ) -> None:
         self._path = path
         self._plan = plan
         self._delivery: Slot | None = None
-        self._environ = {**module_environment(), INSTANCE: str(uuid4())}
+        self._environ = {INSTANCE: str(uuid4()), **module_environment()}
+        if log_file is not None:
+            self._environ[FILE] = log_file
         self._reactor = reactor
         self._inherit_output = inherit_output
         self._purging = purging
@@ -141,6 +145,8 @@ class Supervisor(Service):
                 self.reload()
 
     def _go_by(self, plan: Plan) -> None:
+        if self.logs is not None:
+            self.logs.go_by(plan.log)
         log_plan("reloaded", plan)
         self._plan = plan
         if self._purging is not None:

@@ -85,7 +85,7 @@ class AccessControl:
             grant = evolve(grant, identity=identity)
         refused = [access for access in accesses if not self._policy_allows(identity, access)]
         if refused and identity.name:
-            raise Denied(_sentence(identity.name, refused[0]))
+            raise Denied(_sentence(identity.name, refused[0]), identity.name)
         if refused or not self._covers(grant, accesses, wished):
             raise self._unauthorized(credential, asked, self.controllers, INSUFFICIENT_SCOPE)
         return grant

@@ -27,7 +27,7 @@ from dregistry.config._model import (
     Validation,
 )
 from dregistry.config._model_auth import AccessRule, Auth
-from dregistry.config._model_http import Debug, Http, Prometheus, Tls
+from dregistry.config._model_http import Cors, Debug, Http, Prometheus, RateLimit, Tls
 from dregistry.config._model_notifications import Endpoint, Notifications
 from dregistry.config._model_services import (
     Compatibility,
@@ -77,6 +77,7 @@ __all__ = [
     "Compatibility",
     "ConfigError",
     "Configuration",
+    "Cors",
     "Debug",
     "Delete",
     "Endpoint",
@@ -97,6 +98,7 @@ __all__ = [
     "Problem",
     "Prometheus",
     "Proxy",
+    "RateLimit",
     "ReadOnly",
     "Redirect",
     "Redis",

@@ -89,3 +89,34 @@ def networks(values: Sequence[str]) -> str | None:
         except ValueError as error:
             return f"{error}; an entry is an address, a network such as 10.0.0.0/8, or unix"
     return None
+
+
+def ip_networks(values: Sequence[str]) -> str | None:
+    """Accept addresses and networks."""
+    return "an entry is an address, or a network such as 10.0.0.0/8; not unix" if "unix" in values else networks(values)
+
+
+def not_negative(value: float) -> str | None:
+    """Accept finite numbers from 0 on."""
+    return None if 0 <= value < float("inf") else f"must be 0 or more, not {value}"
+
+
+def paths(values: Sequence[str]) -> str | None:
+    """Accept paths of URLs."""
+    for value in values:
+        if not re.fullmatch(r"/[!-~]*", value) or "?" in value:
+            return f"{value!r} is no path such as /livez"
+    return None
+
+
+def audit_file(value: str) -> str | None:
+    """Accept an absolute path, ``-``, or nothing."""
+    return None if value in ("", "-") or value.startswith("/") else "must be an absolute path, or - for the log"
+
+
+def origins(values: Sequence[str]) -> str | None:
+    """Accept scheme and host, with a port or not, as browsers send them; and ``*``."""
+    for value in values:
+        if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[a-z0-9._~\[\]:-]+", value):
+            return f"{value!r} is no origin such as https://ui.example.com: scheme and host in lower case, no path"
+    return None

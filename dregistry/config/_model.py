@@ -9,7 +9,7 @@ from typing import Literal
 
 from attrs import Factory, field, frozen
 
-from dregistry.config._field import about, at_least
+from dregistry.config._field import about, at_least, audit_file, paths
 from dregistry.config._model_auth import Auth
 from dregistry.config._model_http import Http
 from dregistry.config._model_notifications import Notifications
@@ -36,9 +36,23 @@ def _page(count: int) -> int:
 
 @frozen
 class AccessLog:
-    """``log.accesslog``."""
+    """``log.accesslog``.
+
+    :ivar skip: (dregistry's own) paths of which requests are not logged.
+    """
 
     disabled: bool = False
+    skip: tuple[str, ...] = field(default=("/", "/livez", "/readyz"), metadata=about(check=paths))
+
+
+@frozen
+class Audit:
+    """``log.audit`` (dregistry's own): a line of JSON for each write, done or refused.
+
+    :ivar file: its path, ``-`` for the log, ``""`` for nowhere.
+    """
+
+    file: str = field(default="", metadata=about(check=audit_file))
 
 
 @frozen
@@ -76,6 +90,8 @@ class Log:
 
     :ivar fields: added to every line.
     :ivar reportcaller: name the place in the source in every line.
+    :ivar responses: (dregistry's own) which requests have a line here, beside the access log: those that failed, or all
+        as in distribution.
     """
 
     level: Level = "info"
@@ -84,6 +100,8 @@ class Log:
     accesslog: AccessLog = Factory(AccessLog)
     reportcaller: bool = False
     hooks: tuple[LogHook, ...] = ()
+    responses: Literal["failed", "all"] = "failed"
+    audit: Audit = Factory(Audit)
 
 
 @frozen

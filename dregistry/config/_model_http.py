@@ -5,7 +5,16 @@ from typing import Literal
 from attrs import Factory, field, frozen
 
 from dregistry.config._duration import Seconds
-from dregistry.config._field import about, at_least, external_url, networks, url_prefix
+from dregistry.config._field import (
+    about,
+    at_least,
+    external_url,
+    ip_networks,
+    networks,
+    not_negative,
+    origins,
+    url_prefix,
+)
 
 ClientAuth = Literal[
     "request-client-cert",
@@ -76,6 +85,53 @@ class H2c:
 
 
 @frozen
+class Cors:
+    """``http.cors`` (dregistry's own): web pages from elsewhere that may use the API in a browser.
+
+    :ivar origins: such as ``https://ui.example.com``, or ``*`` for all; none to leave it to ``http.headers``.
+    :ivar credentials: whether browsers may send what they know of a user, such as a password.
+    """
+
+    origins: tuple[str, ...] = field(default=(), metadata=about(check=origins))
+    credentials: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if self.credentials and "*" in self.origins:
+            raise ValueError(
+                "with credentials, name the origins: any page could act as the user whose browser shows it"
+            )
+
+
+@frozen
+class Rate:
+    """``http.ratelimit.writes``: a token bucket.
+
+    :ivar rate: requests a second; 0 for no limit.
+    :ivar burst: requests at once; 0 for as many as there are in a second, and at least one.
+    """
+
+    rate: float = field(default=0.0, metadata=about(check=not_negative))
+    burst: int = field(default=0, metadata=about(check=not_negative))
+
+
+@frozen
+class RateLimit:
+    """``http.ratelimit`` (dregistry's own): how often one client may ask. Each process counts for itself.
+
+    :ivar rate: see :class:`Rate`, as for ``burst``.
+    :ivar per: what one client is: an address, or a user (an address without one).
+    :ivar writes: a bucket of their own for requests that are to change something; without it, they are in the first.
+    :ivar exempt: addresses and networks of clients without limit.
+    """
+
+    rate: float = field(default=0.0, metadata=about(check=not_negative))
+    burst: int = field(default=0, metadata=about(check=not_negative))
+    per: Literal["ip", "user"] = "ip"
+    writes: Rate = Factory(Rate)
+    exempt: tuple[str, ...] = field(default=(), metadata=about(check=ip_networks))
+
+
+@frozen
 class Http:
     """``http``: the server that clients speak to.
 
@@ -88,6 +144,8 @@ class Http:
     :ivar headers: headers of every API response, name to values.
     :ivar trustedproxies: (dregistry's own) addresses and networks whose word on who the client is counts, and ``unix``
         for whoever connects to a unix socket.
+    :ivar cors: (dregistry's own) web pages that may use the API.
+    :ivar ratelimit: (dregistry's own) how often one client may ask.
     :ivar workers: processes that serve requests, None to choose by the machine.
     """
 
@@ -104,4 +162,11 @@ class Http:
     http2: Http2 = Factory(Http2)
     h2c: H2c = Factory(H2c)
     trustedproxies: tuple[str, ...] = field(default=(), metadata=about(check=networks))
+    cors: Cors = Factory(Cors)
+    ratelimit: RateLimit = Factory(RateLimit)
     workers: int | None = field(default=None, metadata=about(check=at_least(1)))
+
+    def __attrs_post_init__(self) -> None:
+        named = [name for name in self.headers if name.lower().startswith("access-control-")]
+        if self.cors.origins and named:
+            raise ValueError(f"cors and headers.{named[0]} would both answer browsers: use one of them")

@@ -33,10 +33,6 @@ def _active(tree: Tree) -> bool:
     return not (isinstance(tree, dict) and _true(tree.get("disabled", [])))
 
 
-def _is(*words: str) -> Callable[[Tree], bool]:
-    return lambda tree: isinstance(tree, Scalar) and tree.text.lower() in words
-
-
 def _present(tree: Tree) -> bool:
     return not is_null(tree)
 
@@ -84,7 +80,6 @@ REFUSED = (
 _NO_EFFECT = "has no effect in this version: "
 
 WARNED = (
-    Rule("log.formatter", _is("json", "logstash"), _NO_EFFECT + "the log is text"),
     Rule("log.hooks.*", _active, _NO_EFFECT + "no mail is sent"),
     Rule("reporting", _given, _NO_EFFECT + "errors are only logged"),
     Rule("compatibility.schema1.enabled", _true, "has no effect: schema 1 manifests are not supported"),

@@ -1,9 +1,25 @@
 """HTTP: a thin skin around the domain."""
 
-from ._accesslog import AccessLog
+from ._accesslog import AccessLog, RequestLog
 from ._api import Api
+from ._auditlog import AuditLog
+from ._cors import Cors
 from ._links import Links
 from ._origin import TrustedProxies
+from ._ratelimits import Bucket, RateLimits
+from ._responselog import ResponseLog
 from .site import RegistrySite
 
-__all__ = ["AccessLog", "Api", "Links", "RegistrySite", "TrustedProxies"]
+__all__ = [
+    "AccessLog",
+    "Api",
+    "AuditLog",
+    "Bucket",
+    "Cors",
+    "Links",
+    "RateLimits",
+    "RegistrySite",
+    "RequestLog",
+    "ResponseLog",
+    "TrustedProxies",
+]

@@ -15,19 +15,23 @@ from ..errors import BadRequest, Denied, NameInvalid, PaginationNumberInvalid, U
 from ..health import Health
 from ..reference import parse_name
 from ..registry import Origin, Registry, Repository
+from ._cors import Cors
 from ._inflight import InFlight
 from ._json import encode
 from ._links import Links
 from ._origin import TrustedProxies, origin_of
+from ._ratelimits import RateLimits
 
 if TYPE_CHECKING:
     from ..metrics.http import HttpMetrics
     from ..notifications.stream import EventFeed
+    from ._auditlog import AuditLog
 
 _READ_ONLY_RETRY = 60
 """Seconds after which to ask whether the maintenance is over."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 READ_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_WITH_BODY = frozenset({b"PUT", b"PATCH"})
 _ANYBODY = Grant(Identity())
 
 
@@ -51,6 +55,9 @@ class Api:
     :ivar events: what there is of the registry's events; None if none are recorded.
     :ivar health: while it is bad, every request is refused.
     :ivar metrics: None if nothing is counted.
+    :ivar audit: is told of writes; None if nobody is.
+    :ivar limits: of how often clients may ask; None without any.
+    :ivar cors: web pages that may use the API; None to leave that to ``headers``.
     """
 
     registry: Registry
@@ -68,6 +75,9 @@ class Api:
     proxies: TrustedProxies = field(factory=TrustedProxies)
     only_get_pulls: bool = False
     events: EventFeed | None = None
+    audit: AuditLog | None = None
+    limits: RateLimits | None = None
+    cors: Cors | None = None
     in_flight: InFlight = field(factory=InFlight)
     health: Health = field(factory=Health)
     metrics: HttpMetrics | None = None
@@ -90,10 +100,14 @@ class Call:
         :param actions: on the repository that the path names or, if it names none, on ``registry``.
         :param mounts: whether it may want to take a blob from another repository.
         :param registry: the name of a resource of the registry.
+        :raise TooManyRequests: if it asks too often.
         :raise Unsupported: if the registry is read-only.
         :raise Unauthorized:
         :raise Denied:
         """
+        limits = self.api.limits
+        if limits is not None and not (limits.by_user and self.api.access):
+            self._admit(limits)
         if self.api.read_only and self.request.method not in READ_METHODS:
             raise Unsupported("the registry is in read-only mode", ("GET", "HEAD"), _READ_ONLY_RETRY)
         if self.api.access is None:
@@ -105,17 +119,32 @@ class Call:
         try:
             self.grant = await self.api.access.authorize(credential, accesses, wished)
         except (Denied, Unauthorized) as error:
+            if isinstance(error, Denied):
+                self.request.user_name = error.actor
             if self.api.metrics is not None:
                 given = "credentials" if credential.scheme else "anonymous"
                 self.api.metrics.refused("denied" if isinstance(error, Denied) else given)
             raise
+        self.request.user_name = self.grant.identity.name
+        if limits is not None and limits.by_user:
+            self._admit(limits)
+
+    def _admit(self, limits: RateLimits) -> None:
+        """:raise TooManyRequests:"""
+        method = self.request.method
+        user = self.grant.identity.name if limits.by_user else ""
+        limits.admit(self.client_address, user, method not in READ_METHODS, method not in _WITH_BODY)
+
+    @property
+    def client_address(self) -> str:
+        """The IP address of the client; empty if it has none."""
+        return self.api.proxies.address(self.request)
 
     def credential(self) -> Credential:
         request = self.request
-        peer = request.getClientAddress()
         return Credential.of_headers(
             [value.decode("latin-1") for value in request.requestHeaders.getRawHeaders(b"authorization", ())],
-            address=getattr(peer, "host", ""),
+            address=self.client_address,
             certificate=self._certificate() if self.api.client_certificates else None,
             base_url=lambda: self.api.links.sign_in_url(request),
         )

@@ -19,8 +19,8 @@ from .. import errors
 from ..health import REASON
 from ..reference import parse_name
 from . import _base, _blobs, _catalog, _events, _manifests, _probes, _referrers, _tags, _tokens, _uploads
-from ._api import Api, Call
-from ._errors import answer_failure, write_error
+from ._api import READ_METHODS, Api, Call
+from ._errors import answer_failure, status_of, write_error
 from ._inflight import InFlight
 from ._routing import RegistryApp
 
@@ -131,6 +131,7 @@ class RegistryResource:
     def __init__(self, api: Api, headers: Sequence[tuple[bytes, bytes]] | None = None) -> None:
         self._klein = build_app(api).resource()
         self._failing = api.health.failing
+        self._cors = api.cors
         self._headers = common_headers(api) if headers is None else headers
 
     def getChildWithDefault(self, name: bytes, request: Any) -> RegistryResource:
@@ -142,6 +143,8 @@ class RegistryResource:
     def render(self, request: Any) -> Any:
         for name, value in self._headers:
             request.responseHeaders.addRawHeader(name, value)
+        if self._cors is not None:
+            self._cors.apply(request)
         refusal = self._refusal(request)
         if refusal is not None:
             body = write_error(request, refusal)
@@ -178,11 +181,13 @@ def _fault(request: Any) -> str | None:
 def _endpoint(api: Api, route: Route) -> Callable[..., Deferred[bytes | None] | bytes | None]:
     name = route.metric
     measured = None if api.metrics is None or name is None else api.metrics.route(name, route.brings_blob)
+    audited = api.audit is not None and not READ_METHODS.issuperset(method.encode() for method in route.methods)
+    serve = _serve_audited if audited and route.actions is not None else _serve
 
     def endpoint(request: Any, **segments: str) -> Deferred[bytes | None] | bytes | None:
         if measured is not None:
             measured.begin(request)
-        work = _serve(api, route, request, segments)
+        work = serve(api, route, request, segments)
         try:
             awaited = work.send(None)
         except StopIteration as ended:  # most handlers never wait: that spares them a Deferred
@@ -200,6 +205,21 @@ async def _serve(api: Api, route: Route, request: Any, segments: dict[str, str])
     if route.actions is not None:
         await call.authorize(route.actions, route.mounts, route.registry)
     return await route.handler(call, **segments)
+
+
+async def _serve_audited(api: Api, route: Route, request: Any, segments: dict[str, str]) -> bytes | None:
+    name = segments.pop("name", "")
+    call = Call(api, request, name)
+    assert api.audit is not None
+    try:
+        call.name = parse_name(name)
+        await call.authorize(route.actions or (), route.mounts, route.registry)
+        answer = await route.handler(call, **segments)
+    except Exception as error:
+        api.audit.failed(call, segments, error, status_of(error))
+        raise
+    api.audit.done(call, segments)
+    return answer
 
 
 def _resumed(work: Coroutine[Any, Any, bytes | None], awaited: Any) -> Generator[Deferred[Any], Any, bytes | None]:

@@ -57,8 +57,8 @@ async def _redirected(call: Call, digest: Digest) -> bool:
     Preconditions and ranges are for whoever gives the content (RFC 9110, section 13.2.1). The answer must not be kept:
     the URL may be good for minutes only.
     """
-    client = getattr(call.request.getClientAddress(), "host", "")
-    found = await call.repository.blobs.redirection(digest, call.request.method.decode("ascii"), client)
+    method = call.request.method.decode("ascii")
+    found = await call.repository.blobs.redirection(digest, method, call.client_address)
     if found is None:
         return False
     if not call.api.only_get_pulls or call.request.method == b"GET":

@@ -17,6 +17,7 @@ from werkzeug.routing import RequestRedirect
 
 from .. import errors
 from ._json import encode
+from ._origin import request_id
 
 _log = Logger()
 
@@ -47,9 +48,21 @@ STATUS: dict[type[errors.RegistryError], int] = {
 }
 
 
+def status_of(error: BaseException) -> int:
+    """The status of the answer to it."""
+    if isinstance(error, errors.RegistryError):
+        return STATUS.get(type(error), 500)
+    return 500
+
+
 def write_error(request: IRequest, error: errors.RegistryError) -> bytes:
     """Set the status and headers of the answer to ``error``, and return its body."""
-    request.setResponseCode(STATUS.get(type(error), 500))
+    anything: Any = request
+    anything.error = error
+    status = status_of(error)
+    request.setResponseCode(status)
+    if status >= 500:
+        request.setHeader(b"x-request-id", request_id(request).encode("ascii"))
     for name, value in _headers(error):
         request.setHeader(name, value.encode("ascii"))
     if isinstance(error, errors.Unauthorized):
@@ -80,7 +93,7 @@ def answer_failure(request: Any, failure: Failure) -> bytes | None:
     """
     error = failure.value
     if request.startedWriting:
-        _log.failure("answer broken off: {method} {path}", failure, method=request.method, path=request.path)
+        _log.failure("answer broken off: {method} {path}", failure, **_named(request))
         request.transport.abortConnection()
         return None
     for name in (b"content-length", b"content-range", b"etag", b"cache-control"):
@@ -99,8 +112,15 @@ def answer_failure(request: Any, failure: Failure) -> bytes | None:
         error.allow = sorted(set(IKleinRequest(request).mapper.allowed_methods()) - {request.method.decode("ascii")})
     if isinstance(error, errors.RegistryError):
         return write_error(request, error)
-    _log.failure("{method} {path} failed", failure, method=request.method, path=request.path)
-    return write_error(request, errors.RegistryError())
+    _log.failure("{method} {path} failed", failure, **_named(request))
+    unknown = errors.RegistryError()
+    unknown.__cause__ = error
+    return write_error(request, unknown)
+
+
+def _named(request: Any) -> dict[str, Any]:
+    fields = {"http.request.id": request_id(request)}
+    return {"method": request.method.decode("ascii"), "path": request.path.decode("latin-1"), "fields": fields}
 
 
 def _answer_method(request: Any, allowed: Sequence[str]) -> bytes:

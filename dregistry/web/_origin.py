@@ -21,8 +21,12 @@ _ABSENT = (b"",)
 _UNIX = "unix"
 _PROCESS = str(uuid4())[:-12]
 _requests = count()
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _PORT = re.compile(r"(?P<bare>[^:\[\]]+|\[(?P<bracketed>[^\]]*)\])(?::(?P<port>\d{1,5}))?")
 _FOR = re.compile(r'(?:^|[;,])[ \t]*for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
+
+_Client = tuple[str, int | str | None]
+"""An address, and its port if that is known."""
 
 
 @frozen
@@ -50,32 +54,43 @@ class TrustedProxies:
         ``X-Forwarded-For``: the client is the last one there that is no trusted proxy itself.
         """
         peer = request.getClientAddress()
-        if not hasattr(peer, "port"):
-            return self._forwarded(request, "") if self.unix else ""
-        if not self.networks and ":" not in peer.host:
+        if not self.networks and hasattr(peer, "port") and ":" not in peer.host:
             return f"{peer.host}:{peer.port}"
+        host, port = self._client(request, peer)
+        return host if port is None else _with_port(host, port)
+
+    def address(self, request: Any) -> str:
+        """The same without the port."""
+        peer = request.getClientAddress()
+        if not self.networks and hasattr(peer, "port") and ":" not in peer.host:
+            return str(peer.host)
+        return self._client(request, peer)[0]
+
+    def _client(self, request: Any, peer: Any) -> _Client:
+        if not hasattr(peer, "port"):
+            return self._forwarded(request, ("", None)) if self.unix else ("", None)
         address = _address(peer.host)
-        text = _with_port(address, peer.port) if address is not None else f"{peer.host}:{peer.port}"
-        return self._forwarded(request, text) if self._trusts(address) else text
+        found = (peer.host if address is None else str(address), peer.port)
+        return self._forwarded(request, found) if self._trusts(address) else found
 
     def _trusts(self, address: IPv4Address | IPv6Address | None) -> bool:
         return address is not None and any(address in network for network in self.networks)
 
-    def _forwarded(self, request: Any, peer: str) -> str:
+    def _forwarded(self, request: Any, peer: _Client) -> _Client:
         client = peer
         for text in reversed(_chain(request)):
             match = _PORT.fullmatch(text)
             address = _address(text if match is None else match["bracketed"] or match["bare"])
             if address is None:  # unknown, or a name that only the proxy understands
                 break
-            client = _with_port(address, match["port"] if match is not None else None)
+            client = str(address), match["port"] if match is not None else None
             if not self._trusts(address):
                 break
         return client
 
 
 @frozen
-class _Client:
+class _Asker:
     """What requests of one connection that have the same headers have in common: most of them do."""
 
     headers: RawHeaders
@@ -89,9 +104,9 @@ def origin_of(request: Any, actor: str, proxies: TrustedProxies, links: Links) -
     """What events tell of a request."""
     headers = dict(request.requestHeaders.getAllRawHeaders())
     channel: Any = getattr(request, "channel", None)
-    client: _Client | None = getattr(channel, "client", None)
+    client: _Asker | None = getattr(channel, "client", None)
     if client is None or client.headers != headers:
-        client = _Client(
+        client = _Asker(
             headers,
             proxies.client(request),
             headers.get(b"Host", _ABSENT)[-1].decode("latin-1"),
@@ -101,12 +116,21 @@ def origin_of(request: Any, actor: str, proxies: TrustedProxies, links: Links) -
         if hasattr(channel, "client"):
             channel.client = client
     method = request.method.decode("ascii")
-    return Origin(_request_id(), actor, client.address, client.host, method, client.user_agent, client.base_url)
+    return Origin(request_id(request), actor, client.address, client.host, method, client.user_agent, client.base_url)
 
 
-def _request_id() -> str:
-    """A UUID that no other request has, of this process by its last part, of others by the random rest."""
-    return f"{_PROCESS}{next(_requests):012x}"
+def request_id(request: Any) -> str:
+    """
+    What tells a request from others: its ``X-Request-Id``, if that is one that logs can take, else a UUID: of this
+    process's requests only one has its last part, of other processes' none has the random rest.
+    """
+    found: str = getattr(request, "request_id", "")
+    if not found:
+        given = request.getHeader(b"x-request-id")
+        known = given is not None and _REQUEST_ID.fullmatch(given) is not None
+        found = given.decode("ascii") if known else f"{_PROCESS}{next(_requests):012x}"
+        request.request_id = found
+    return found
 
 
 def _chain(request: Any) -> list[str]:
@@ -129,7 +153,5 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     return mapped or address
 
 
-def _with_port(address: IPv4Address | IPv6Address, port: int | str | None) -> str:
-    if port is None:
-        return str(address)
-    return f"[{address}]:{port}" if isinstance(address, IPv6Address) else f"{address}:{port}"
+def _with_port(host: str, port: int | str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,6 +11,7 @@ Every name of twisted.web that is private and that this needs stands in this mod
 
 from __future__ import annotations
 
+import time
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -20,11 +21,11 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
-from ..errors import ClientDisconnected
+from ..errors import ClientDisconnected, RegistryError
 from ._body import StreamedBody
 
 CLIENT_GONE = 499
-"""The code of a request whose client went away before it had an answer, as distribution logs it."""
+"""The status in logs and metrics of a request whose client went away before it had an answer, as in distribution."""
 LINGER = 2.0
 """Seconds in which a client may still read the answer to a body that it is not done sending."""
 _CANONICAL: dict[bytes, bytes] = {}
@@ -49,6 +50,14 @@ class StreamingRequest(Request):
     """Bytes of the request line and the headers."""
     route_metrics: Any = None
     began = 0.0
+    received = 0.0
+    """When its headers were complete, by the monotonic clock."""
+    error: RegistryError | None = None
+    """What it is answered with, if it failed."""
+    user_name = ""
+    """Whose it is, if that is known."""
+    request_id = ""
+    """See :func:`._origin.request_id`."""
     _started = False
     _answered = False
     _linger: IDelayedCall | None = None
@@ -71,6 +80,7 @@ class StreamingRequest(Request):
         if self.path == b"*":
             self._handleStar()
             return
+        self.received = time.monotonic()
         channel: Any = self.channel
         self.site = channel.site
         self.prepath = []
@@ -136,10 +146,16 @@ class StreamingRequest(Request):
         if linger is not None and linger.active():
             linger.cancel()
 
+    def _log_broken_off(self) -> None:
+        if not self.startedWriting:
+            self.code = CLIENT_GONE
+        channel: Any = self.channel
+        channel.site.log(self)
+
     def connectionLost(self, reason: Failure) -> None:
         self._stop_lingering()
-        if self.route_metrics is not None:
-            self.route_metrics.end(self, self.code if self.startedWriting else CLIENT_GONE)
+        if self.received and not self.finished and self.channel is not None:
+            self._log_broken_off()
         super().connectionLost(reason)
         if hasattr(self, "body"):  # else the headers are not complete
             self.body.fail(ClientDisconnected())

@@ -51,6 +51,8 @@ async def post(call: Call) -> bytes:
 
 
 def _desk(call: Call) -> TokenDesk:
+    if call.api.limits is not None:
+        call.api.limits.admit(call.client_address, "", writes=False)
     assert call.api.tokens is not None
     return call.api.tokens
 

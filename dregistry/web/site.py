@@ -5,6 +5,7 @@ The registry as a factory of HTTP connections.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,7 +15,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site, version
 
-from ._accesslog import AccessLog
+from ._accesslog import RequestLog
 from ._api import Api
 from ._app import RegistryResource, common_headers
 from ._channel import StreamingChannel
@@ -32,12 +33,13 @@ _log = Logger()
 
 class RegistrySite(Site):
     """
-    :param access_log: where requests are logged; None for nowhere.
+    :param logs: are told of each answer.
     """
 
     protocol = StreamingChannel  # type: ignore[assignment]
+    noisy = False
 
-    def __init__(self, api: Api, reactor: IReactorTime, access_log: AccessLog | None = None) -> None:
+    def __init__(self, api: Api, reactor: IReactorTime, logs: Sequence[RequestLog] = ()) -> None:
         super().__init__(
             RegistryResource(api, ()), requestFactory=StreamingRequest, timeout=IDLE_TIMEOUT, reactor=reactor
         )
@@ -49,7 +51,7 @@ class RegistrySite(Site):
         for name, value in ((b"Server", version), *common_headers(api)):
             self._common_headers.addRawHeader(name, value)
         self._in_flight = api.in_flight
-        self._access_log = access_log
+        self._logs = logs
 
     def head(self) -> bytes:
         """The headers that every answer has, one a line."""
@@ -67,11 +69,11 @@ class RegistrySite(Site):
         """See :meth:`startFactory`."""
 
     def log(self, request: Any) -> None:
-        """twisted.web calls it when an answer is complete."""
+        """Of each request once: when its answer is complete, or its client is gone."""
         if request.route_metrics is not None:
             request.route_metrics.end(request, request.code)
-        if self._access_log is not None:
-            self._access_log.log(request)
+        for each in self._logs:
+            each.log(request)
 
     async def drain(self, timeout: float) -> None:
         """

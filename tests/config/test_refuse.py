@@ -22,8 +22,6 @@ REFUSALS = {
 }
 
 WARNINGS = {
-    "log: {formatter: json}": "log.formatter",
-    "log: {formatter: Logstash}": "log.formatter",
     "log: {hooks: [{type: mail}]}": "log.hooks[0]",
     "reporting: {bugsnag: {apikey: a}}": "reporting",
     "compatibility: {schema1: {enabled: true}}": "compatibility.schema1.enabled",
@@ -47,6 +45,8 @@ ACCEPTED = (
     "health: {storagedriver: {enabled: false, interval: 5s}, file: []}",
     "http: {debug: {addr: '', prometheus: {enabled: true}}}",
     "log: {formatter: text, hooks: [{disabled: true}]}",
+    "log: {formatter: json}",
+    "log: {formatter: Logstash}",
     "policy: {repository: {classes: []}}",
     "reporting: {bugsnag: {apikey: ''}}",
     "redis: {addrs: ['a:1'], tls: {enabled: false}}",

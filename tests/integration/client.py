@@ -36,7 +36,7 @@ EXAMPLE_TYPE = "application/vnd.example.signature.v1+json"
 OTHER_TYPE = "application/vnd.example.bill.v1+json"
 OCTETS = "application/octet-stream"
 TIMEOUT = 30.0
-ERROR_LOGGED = re.compile(r"Traceback \(most recent call last\)|#(error|critical)\]")
+ERROR_LOGGED = re.compile(r"Traceback \(most recent call last\)| level=error ")
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 _numbers = count(1)

@@ -11,7 +11,7 @@ from twisted.internet.address import UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry.auth import Credential
-from dregistry.web import Api
+from dregistry.web import Api, TrustedProxies
 from dregistry.web._api import Call
 
 from ..auth.support import certificate
@@ -45,6 +45,13 @@ class CredentialTests(SynchronousTestCase):
         found = request()
         found.client = UNIXAddress(b"/run/registry.sock")
         self.assertEqual(self.credential(found).address, "")
+
+    def test_behind_a_proxy(self) -> None:
+        """Guesses of a proxy's clients are told apart by who they are."""
+        headers = {"X-Forwarded-For": "203.0.113.9:4711"}
+        for trusted, address in (([], "192.0.2.1"), (["192.0.2.1"], "203.0.113.9")):
+            found = self.credential(request(headers), proxies=TrustedProxies.parse(trusted))
+            self.assertEqual(found.address, address)
 
     def test_certificate(self) -> None:
         """Only where TLS verifies it: any client can show one of its own making."""

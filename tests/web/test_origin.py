@@ -11,7 +11,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry.web import Links, TrustedProxies
-from dregistry.web._origin import origin_of
+from dregistry.web._origin import origin_of, request_id
 
 from .requests import request
 
@@ -124,7 +124,17 @@ class OriginTests(SynchronousTestCase):
         parsed = uuid.UUID(origin.request_id)
         self.assertEqual((parsed.version, parsed.variant, str(parsed)), (4, uuid.RFC_4122, origin.request_id))
         again = origin_of(found, "alice", TrustedProxies(), Links("/p"))
-        self.assertNotEqual(again.request_id, origin.request_id)
+        self.assertEqual(again.request_id, origin.request_id)
+        other = origin_of(request(), "alice", TrustedProxies(), Links("/p"))
+        self.assertNotEqual(other.request_id, origin.request_id)
+
+    def test_request_id(self) -> None:
+        """That of whoever forwards the request, if logs can take it."""
+        for value in ("abc-1", "a" * 128, "Root=1-67891233-abcdef012345678912345678"):
+            self.assertEqual(request_id(request({"X-Request-Id": value})), value)
+        for value in ("", "a" * 129, "a b", 'a"', "a\tb", "\u00e4"):
+            found = request_id(request({"X-Request-Id": value}))
+            self.assertEqual(str(uuid.UUID(found)), found)
 
     def test_little(self) -> None:
         origin = origin_of(request(), "", TrustedProxies(), Links())

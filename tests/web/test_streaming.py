@@ -201,6 +201,40 @@ class BodyTests(SynchronousTestCase):
         self.assertTrue(reader.request.content.closed)
 
 
+class LoggedTests(SynchronousTestCase):
+    """The site hears of each request once."""
+
+    def test_answered(self) -> None:
+        connection = Connection(echo)
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.lose()
+        self.assertEqual([request.code for request in connection.site.logged], [200])
+
+    def test_client_gone(self) -> None:
+        """Before the answer."""
+        connection = Connection(Reader())
+        connection.send(PUT + b"Content-Length: 6\r\n\r\nab")
+        connection.lose()
+        self.assertEqual([request.code for request in connection.site.logged], [499])
+
+    def test_client_gone_in_the_middle(self) -> None:
+        async def begin(request: Any) -> bytes:
+            request.setHeader(b"content-length", b"6")
+            request.write(b"ab")
+            return await Deferred[bytes]()
+
+        connection = Connection(begin)
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.lose()
+        self.assertEqual([(request.code, request.sentLength) for request in connection.site.logged], [(200, 2)])
+
+    def test_nothing_asked(self) -> None:
+        connection = Connection(echo)
+        connection.send(b"GET / HTTP/1.1\r\nHost")
+        connection.lose()
+        self.assertEqual(connection.site.logged, [])
+
+
 class RefusalTests(SynchronousTestCase):
     """What is no request gets one answer, and nothing behind it is executed."""
 
