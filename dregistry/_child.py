@@ -9,12 +9,14 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Protocol
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner
 from twisted.python.failure import Failure
 
 from ._slot import READY
@@ -23,6 +25,7 @@ from .logs import Logs, LogSettings, logs_of_child
 from .workers import INSTANCE
 
 _PR_SET_PDEATHSIG = 1
+_log = Logger()
 
 
 class _Supervisor(Protocol):
@@ -70,17 +73,34 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
     return data
 
 
-def run(reactor: Any, start: Callable[[], object], stop: Callable[[], object]) -> None:
+def run(
+    reactor: Any,
+    start: Callable[[], object],
+    stop: Callable[[], object],
+    retire: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> None:
     """
     Run the process to its end.
 
     :param start: called first; the supervisor hears when it has returned.
     :param stop: called at the end; what it returns is waited for.
+    :param retire: called when the supervisor has another process for the same (SIGHUP); its end is that of this one.
     """
     from twisted.internet.stdio import StandardIO
 
+    def end(_: object) -> None:
+        with suppress(ReactorNotRunning):
+            reactor.stop()
+
+    def hung_up() -> None:
+        assert retire is not None
+        ended = Deferred.fromCoroutine(retire())
+        ended.addErrback(lambda failure: _log.failure("cannot retire", failure)).addBoth(end)
+
     def ready() -> None:
         start()
+        if retire is not None:
+            signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(hung_up))
         StandardIO(_Supervisor(reactor))
         os.write(READY, b"1")
         os.close(READY)

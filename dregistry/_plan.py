@@ -29,7 +29,7 @@ class PlanError(Exception):
 class Plan:
     """
     :ivar workers: how many processes are to serve.
-    :ivar net: see :func:`dregistry.listen.listening_socket`, as for ``addr``.
+    :ivar net: see :func:`dregistry.sockets.listen`, as for ``addr`` and ``endpoint``.
     :ivar debug_addr: of the debug server; empty for none.
     :ivar drain_timeout: seconds.
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
@@ -44,6 +44,7 @@ class Plan:
     workers: int
     net: str
     addr: str
+    endpoint: str
     debug_addr: str
     drain_timeout: float
     needs_tls: bool

@@ -47,6 +47,7 @@ class Slot:
     :param files: that it is to have open, by their descriptors there.
     :param arguments: of the command line.
     :param gone: called when there is none any more, before another one is started.
+    :param retires: whether one that is replaced takes its time, when it gets SIGHUP.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Slot:
         files: Mapping[int, HasFileno] = _NOTHING,
         arguments: Sequence[str] = (),
         gone: Callable[[], None] = _ignore,
+        retires: bool = False,
     ) -> None:
         self.title = title
         self.supervisor = supervisor
         self._command = [module, *arguments]
         self._files = files
         self._gone = gone
+        self._farewell = "HUP" if retires else "TERM"
         self._workers: set[Worker] = set()
         self._current: Worker | None = None
         self._delay = _FIRST_DELAY
@@ -88,7 +91,7 @@ class Slot:
 
     def ready(self, worker: Worker) -> None:
         for other in self._workers - {worker}:
-            other.tell_to_end()
+            other.tell_to_end(self._farewell)
         if self._replace_again:
             self._replace_again = False
             self.replace()
@@ -134,7 +137,7 @@ class Worker(ProcessProtocol):
     def __init__(self, slot: Slot) -> None:
         self.started = slot.supervisor.seconds()
         self.is_ready = False
-        self.told_to_end = False
+        self._told: set[str] = set()
         self.setup = b""
         self._slot = slot
 
@@ -153,10 +156,14 @@ class Worker(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self._slot.ended(self, reason.getErrorMessage())
 
-    def tell_to_end(self) -> None:
-        if not self.told_to_end:
-            self.told_to_end = True
-            self.signal("TERM")
+    @property
+    def told_to_end(self) -> bool:
+        return bool(self._told)
+
+    def tell_to_end(self, how: str = "TERM") -> None:
+        if how not in self._told:
+            self._told.add(how)
+            self.signal(how)
 
     def signal(self, name: str) -> None:
         try:

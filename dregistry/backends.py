@@ -22,6 +22,7 @@ from .config import ConfigError, Configuration, Problem
 from .descriptors import check_descriptors, loads_tls
 from .health import section as health
 from .plugins import plugin_of
+from .sockets import check_endpoint, is_shareable
 from .storage import (
     API_VERSION,
     DriverContext,
@@ -32,6 +33,7 @@ from .storage import (
     IStorageMiddlewareFactory,
     paths,
 )
+from .tls import check_tls
 
 __all__ = [
     "KINDS",
@@ -51,6 +53,10 @@ __all__ = [
 ]
 
 _log = Logger()
+
+_NO_CLIENT_CERTIFICATES = (
+    "nobody is known by a certificate: http.tls needs clientcas and a clientauth that verifies those that are given"
+)
 
 STORAGE_DRIVER = Kind("storage driver", IStorageDriverFactory, API_VERSION)
 STORAGE_MIDDLEWARE = Kind("storage middleware", IStorageMiddlewareFactory, API_VERSION)
@@ -132,7 +138,8 @@ class Setup:
     def needs_tls(self) -> bool:
         """Whether a process that serves so loads OpenSSL, to speak TLS or not. Delivery of events is not meant."""
         config = self.config
-        return self.auth.needs_tls or self.storage.needs_tls or loads_tls(config) or health.needs_tls(config)
+        others = self.auth.needs_tls or self.storage.needs_tls or loads_tls(config) or health.needs_tls(config)
+        return others or config.http.tls.enabled or not is_shareable(config.http.endpoint)
 
     @property
     def exposes_metrics(self) -> bool:
@@ -184,10 +191,15 @@ def read_setup(path: str, warn: Warn = log_warning) -> Setup:
     loaded = configuration.load_file(path, os.environ)
     for warning in loaded.warnings:
         warn(warning)
-    checks = (partial(check, loaded.config, path) for check in (check_descriptors, health.check_health))
+    found = (check_descriptors, health.check_health, check_tls, check_endpoint)
+    checks = [partial(check, loaded.config, path) for check in found]
     choices = (partial(choose, loaded.config, path, warn) for choose in (choose_storage, choose_auth, choose_sinks))
-    _, _, *chosen = _all(path, *checks, *choices)
+    chosen = _all(path, *checks, *choices)[len(checks) :]
     setup = Setup(loaded.config, *chosen)
+    if not loaded.config.http.tls.verifies_clients:
+        for choice in setup.auth.controllers:
+            if choice.factory.name == "mtls":
+                warn(Problem(choice.path, _NO_CLIENT_CERTIFICATES))
     if setup.records_events:
         _ = setup.outbox_folder  # there must be one
     return setup

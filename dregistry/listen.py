@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 
 _ADDRESS = re.compile(r"(?:\[([^\]]*)\]|([^:\[\]]*)):(\d+)")
-_BACKLOG = 1024
+BACKLOG = 1024
 PATIENCE = 3.0
 """Seconds in which a port may be taken by processes that were killed a moment ago."""
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
@@ -66,7 +66,7 @@ def _tcp_socket(family: int, place: str, port: int) -> socket.socket:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # IPv4 comes there, too
         made.setblocking(False)
         made.bind((place, port))
-        made.listen(_BACKLOG)
+        made.listen(BACKLOG)
     except BaseException:
         made.close()
         raise
@@ -81,7 +81,7 @@ def _unix_socket(path: str) -> socket.socket:
     try:
         made.setblocking(False)
         made.bind(path)
-        made.listen(_BACKLOG)
+        made.listen(BACKLOG)
     except BaseException:
         made.close()
         raise

@@ -13,6 +13,7 @@ from ._plan import Plan
 from .backends import Setup, read_setup
 from .config import ConfigError, Problem
 from .logs import LogSettings
+from .sockets import is_shareable
 
 
 def worker_count(setup: Setup, source: str) -> int:
@@ -27,7 +28,8 @@ def worker_count(setup: Setup, source: str) -> int:
         name = setup.config.storage.driver
         problem = Problem("http.workers", f"storage {name} is of one process only: set it to 1")
         raise ConfigError([problem], source=source)
-    return asked or (len(os.sched_getaffinity(0)) if shared else 1)
+    several = shared and is_shareable(setup.config.http.endpoint)
+    return asked or (len(os.sched_getaffinity(0)) if several else 1)
 
 
 def make_plan(path: str) -> Plan:
@@ -42,6 +44,7 @@ def make_plan(path: str) -> Plan:
         workers=worker_count(setup, path),
         net=http.net,
         addr=http.addr,
+        endpoint=http.endpoint,
         debug_addr=http.debug.addr,
         drain_timeout=http.draintimeout,
         needs_tls=setup.needs_tls or bool(setup.sinks) or setup.exposes_metrics,

@@ -4,6 +4,7 @@ A registry put together from its configuration: driver, domain, web, and the thr
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -11,31 +12,35 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from ._balance import Gate, Loads
+from ._configured import make_api, make_settings
 from ._memory import settle
-from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
+from .auth import AccessControl, AuthContext, Slowdown
 from .backends import Setup
-from .config import Configuration
 from .descriptors import build_descriptors
-from .listen import listening_socket
 from .logs import LoggingService
 from .observation import Observation
 from .purging import UploadPurging
-from .registry import Core, Descriptors, Registry, Settings
-from .registry.validation import ManifestPolicy
+from .registry import Core, Descriptors, Registry
 from .requestlogs import audit_log, log_line, rate_limits, request_logs
+from .sockets import Listening, adopt, is_shareable, listen, listen_at
 from .storage import DriverContext, IAttendance, ILock, IStorageDriver
-from .web import Api, AuditLog, Cors, Links, RateLimits, RegistrySite, TrustedProxies
+from .web import RegistrySite
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IProtocolFactory
+
     from .debug.process import ProcessDebug
     from .events import EventService
     from .metrics.recorder import Recorder
-    from .notifications.stream import EventFeed
+    from .tls._certificates import Certificates
+
+_log = Logger()
 
 _AUTH_THREADS = 2
 """A password takes one for a tenth of a second or more: they are few, lest guessing takes all processors."""
@@ -44,10 +49,14 @@ _AUTH_THREADS = 2
 @frozen(eq=False)
 class Server:
     """
-    :ivar site: the factory of its connections; whoever listens hands them to it.
+    :ivar site: what is served.
+    :ivar factory: of its connections; whoever listens hands them to it.
+    :ivar certificates: for TLS; None without it.
     """
 
     site: RegistrySite
+    factory: IProtocolFactory
+    certificates: Certificates | None
     events: EventService | None
     observation: Observation
     _driver: IStorageDriver
@@ -76,12 +85,22 @@ class Server:
         if self.events is not None:
             self.events.start()
         self.observation.start(self.site)
+        if self.certificates is not None:
+            self.certificates.start()
         settle()
+
+    async def retire(self) -> None:
+        """After the last connection was accepted: end the other way, without breaking anything off."""
+        if self.events is not None:
+            self.events.feed.stop()
+        await self.site.retire()
 
     async def stop(self) -> None:
         """After the last connection was accepted: let what is under way come to its end."""
         if self.events is not None:
             self.events.feed.stop()
+        if self.certificates is not None:
+            self.certificates.stop()
         await self.site.drain(self._drain_timeout)
         if self.events is not None:
             await self.events.stop()
@@ -119,12 +138,14 @@ def build_server(
     events = _events(setup, reactor, deliver)
     listeners = [] if events is None else [events.listener]
     descriptors = observation.descriptors(build_descriptors(config, reactor, storage.source))
-    registry = Registry(Core(driver, threads, _settings(config), listeners, descriptors=descriptors))
+    registry = Registry(Core(driver, threads, make_settings(config), listeners, descriptors=descriptors))
     audit = audit_log(config.log, reactor, write_line, storage.source)
     limits = rate_limits(config.http.ratelimit, reactor)
-    api = observation.api(_api(config, registry, access, None if events is None else events.feed, audit, limits))
+    api = observation.api(make_api(config, registry, access, None if events is None else events.feed, audit, limits))
+    site = RegistrySite(api, reactor, request_logs(config.log, api.proxies, write_line, reactor))
     return Server(
-        RegistrySite(api, reactor, request_logs(config.log, api.proxies, write_line, reactor)),
+        site,
+        *_secured(site, setup, reactor),
         events,
         observation,
         driver,
@@ -136,67 +157,24 @@ def build_server(
     )
 
 
+def _secured(site: RegistrySite, setup: Setup, reactor: Any) -> tuple[IProtocolFactory, Certificates | None]:
+    """The factory of connections, by TLS if that is configured."""
+    tls = setup.config.http.tls
+    if not tls.enabled:
+        return site, None
+    from .tls._certificates import Certificates
+    from .tls._transport import TlsFactory
+
+    certificates = Certificates(tls, reactor, setup.storage.source)
+    return TlsFactory(certificates, site, reactor), certificates
+
+
 def _events(setup: Setup, reactor: Any, deliver: bool) -> EventService | None:
     if not setup.records_events:
         return None
     from .events import EventService
 
     return EventService(setup, reactor, deliver)
-
-
-def _settings(config: Configuration) -> Settings:
-    rules = config.validation
-    classes = frozenset(config.policy.repository.classes)
-    policy = ManifestPolicy(classes=classes)
-    if not rules.disabled:
-        policy = ManifestPolicy(
-            tuple(rules.manifests.urls.allow),
-            tuple(rules.manifests.urls.deny),
-            rules.manifests.indexes.platforms,
-            frozenset((each.architecture, each.os) for each in rules.manifests.indexes.platformlist),
-            classes,
-        )
-    return Settings(
-        config.storage.delete.enabled,
-        config.limits.manifestbytes,
-        policy,
-        not config.storage.redirect.disable,
-        config.notifications.events.includereferences,
-    )
-
-
-def _api(
-    config: Configuration,
-    registry: Registry,
-    access: AccessControl | None = None,
-    events: EventFeed | None = None,
-    audit: AuditLog | None = None,
-    limits: RateLimits | None = None,
-) -> Api:
-    http = config.http
-    headers = [
-        (name.encode("ascii"), value.encode("utf-8")) for name, values in http.headers.items() for value in values
-    ]
-    issuer = None if access is None else access.issuer
-    return Api(
-        registry,
-        access=access,
-        tokens=None if access is None or issuer is None else TokenDesk(access, issuer),
-        links=Links(http.prefix.rstrip("/"), http.host.rstrip("/"), http.relativeurls),
-        headers=headers,
-        read_only=config.storage.maintenance.readonly.enabled,
-        catalog_limit=config.catalog.maxentries,
-        tags_limit=config.tags.maxtags,
-        manifest_limit=config.limits.manifestbytes,
-        tags_per_put=config.limits.tagsperput,
-        strict_accept=config.compat.strictaccept,
-        proxies=TrustedProxies.parse(http.trustedproxies),
-        only_get_pulls=config.notifications.events.pullon == "get",
-        events=events,
-        audit=audit,
-        limits=limits,
-        cors=Cors(http.cors.origins, http.cors.credentials) if http.cors.origins else None,
-    )
 
 
 class RegistryService(LoggingService):
@@ -225,7 +203,8 @@ class RegistryService(LoggingService):
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
-        self._listening = listening
+        self._alone = listening is None
+        self._listening = None if listening is None else Listening(listening, "")
         self._purging = purging
         self._port: IListeningPort | None = None
         self._turn = turn
@@ -236,11 +215,10 @@ class RegistryService(LoggingService):
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""
-        if self._listening is None:
-            try:
-                self._listening = listening_socket(self._http.net, self._http.addr)
-            except (OSError, ValueError) as error:
-                sys.exit(f"http.addr: cannot listen on {self._http.addr!r}: {error}")
+        if self._listening is None and is_shareable(self._http.endpoint):
+            self._listening = listen(self._http.net, self._http.addr, self._http.endpoint, self._reactor)
+        elif self._listening is None:
+            self._port = listen_at(self._http.endpoint, self._reactor, self._server.factory)
         if self._debug is not None:
             self._debug.listen()
 
@@ -257,11 +235,12 @@ class RegistryService(LoggingService):
         super().startService()
         self.attend()
         self._server.start()
-        listening, self._listening = self._listening, None
-        assert listening is not None
-        self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
-        listening.close()
-        self._take_turns(self._port)
+        if self._listening is not None:
+            self._port = adopt(self._reactor, self._listening.socket, self._server.factory)
+            self._listening.socket.close()
+            self._take_turns(self._port)
+        if self._alone:
+            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._debug is not None:
             events = self._server.events
             self._debug.start(None if events is None else events.outbox)
@@ -271,7 +250,21 @@ class RegistryService(LoggingService):
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is under way any more."""
         super().stopService()
+        if self._alone:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return Deferred.fromCoroutine(self._stop())
+
+    def reload(self) -> None:
+        """What SIGHUP asks for, of a registry that is one process."""
+        if self._server.certificates is None:
+            _log.info("nothing to reload: in one process, SIGHUP is for certificates only")
+        else:
+            self._server.certificates.reload()
+
+    async def retire(self) -> None:
+        """Leave the socket to another process, and see to an end of what is under way here."""
+        await self._leave()
+        await self._server.retire()
 
     def _take_turns(self, port: IListeningPort) -> None:
         if self._turn is None:
@@ -282,15 +275,21 @@ class RegistryService(LoggingService):
         self._gate = Gate(self._reactor, port, loads, number)
         self._gate.start()
 
-    async def _stop(self) -> None:
-        self._server.observation.health.drain()
+    async def _leave(self) -> None:
+        """Accept nothing more."""
         if self._gate is not None:
             self._gate.stop()
             self._server.site.connections.changed = lambda count: None  # its successor counts there
-        if self._port is not None:
-            stopped = self._port.stopListening()
-            if stopped is not None:
-                await stopped
+            self._gate = None
+        port, self._port = self._port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
+        if self._listening is not None:
+            await self._listening.close()
+
+    async def _stop(self) -> None:
+        self._server.observation.health.drain()
+        await self._leave()
         if self._purging is not None:
             await self._purging.stopService()
         await self._server.stop()

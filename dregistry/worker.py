@@ -34,7 +34,7 @@ def main() -> None:
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))
-    run(reactor, service.startService, service.stopService)
+    run(reactor, service.startService, service.stopService, service.retire)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ from ._memory import settle
 from ._plan import Plan, PlanError, module_environment, read_plan_later
 from ._slot import READY, Slot, Worker
 from .debug import shared_debug
-from .listen import listening_socket
 from .logs import FILE, LoggingService
 from .purging import UploadPurging
+from .sockets import Listening, listen
 
 LISTENING = 3
 """The descriptor by which a worker has the socket."""
@@ -80,7 +80,7 @@ class Supervisor(LoggingService):
         self._inherit_output = inherit_output
         self._purging = purging
         self._slots: list[Slot] = []
-        self._listening: socket.socket | None = None
+        self._listening: Listening | None = None
         self._loads = Loads.create(plan.workers)
         self._reading = False
         self._read_again = False
@@ -90,11 +90,8 @@ class Supervisor(LoggingService):
 
     def privilegedStartService(self) -> None:
         """Make the socket, while the process may still use ports below 1024."""
-        try:
-            self._listening = listening_socket(self._plan.net, self._plan.addr)
-        except (OSError, ValueError) as error:
-            sys.exit(f"http.addr: cannot listen on {self._plan.addr!r}: {error}")
-        self._slots = [self._worker_slot(number, self._listening) for number in range(self._plan.workers)]
+        self._listening = listen(self._plan.net, self._plan.addr, self._plan.endpoint, self._reactor)
+        self._slots = [self._worker_slot(number, self._listening.socket) for number in range(self._plan.workers)]
         self._monitors = [Slot(self, "debug server", MONITOR, {LISTENING: each}) for each in self.debug.listen()]
 
     def _worker_slot(self, number: int, listening: socket.socket) -> Slot:
@@ -105,6 +102,7 @@ class Supervisor(LoggingService):
             {LISTENING: listening, LOADS: self._loads},
             [str(number)],
             lambda: self._loads.leave(number),
+            retires=True,
         )
 
     def startService(self) -> None:
@@ -116,7 +114,8 @@ class Supervisor(LoggingService):
             self._purging.startService()
         self._deliver_or_not()
         signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
-        _log.info("{count} workers serve {address}", count=len(self._slots), address=self._plan.addr)
+        assert self._listening is not None
+        _log.info("{count} workers serve {place}", count=len(self._slots), place=self._listening.place)
 
     def reload(self) -> None:
         """
@@ -173,7 +172,7 @@ class Supervisor(LoggingService):
 
     async def _stop(self) -> None:
         assert self._listening is not None
-        self._listening.close()
+        await self._listening.close()
         ending = [slot.stop(self._plan.drain_timeout + _GRACE) for slot in self._slots]
         if self._purging is not None:
             ending.append(self._purging.stopService())

@@ -13,7 +13,8 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from dregistry import __version__
-from dregistry.server import RegistryService, _api, _settings
+from dregistry._configured import make_api, make_settings
+from dregistry.server import RegistryService
 from dregistry.service import Options, makeService
 from dregistry.workers import Supervisor
 
@@ -190,7 +191,7 @@ class SettingsTests(LoadingTestCase):
             "validation: {manifests: {urls: {allow: [a], deny: [b]},"
             " indexes: {platforms: list, platformlist: [{architecture: x, os: y}]}}}\n"
         )
-        found = _settings(config)
+        found = make_settings(config)
         self.assertEqual((found.delete_enabled, found.manifest_limit, found.redirect), (True, 7, True))
         policy = found.policy
         self.assertEqual([each.pattern for each in policy.allow + policy.deny], ["a", "b"])
@@ -198,17 +199,17 @@ class SettingsTests(LoadingTestCase):
 
     def test_redirects(self) -> None:
         text = "version: 0.1\nstorage: {inmemory: , redirect: {disable: true}}\n"
-        self.assertFalse(_settings(self.config(text)).redirect)
+        self.assertFalse(make_settings(self.config(text)).redirect)
 
     def test_domain_without_validation(self) -> None:
         text = "version: 0.1\nstorage: inmemory\nvalidation: {disabled: true, manifests: {urls: {allow: [a]}}}\n"
-        self.assertEqual(_settings(self.config(text)).policy.allow, ())
+        self.assertEqual(make_settings(self.config(text)).policy.allow, ())
 
     def test_classes(self) -> None:
         """With and without the rest of the validation."""
         text = "version: 0.1\nstorage: inmemory\npolicy: {repository: {classes: [image, plugin]}}\n"
         for more in ("", "validation: {disabled: true}\n"):
-            self.assertEqual(_settings(self.config(text + more)).policy.classes, {"image", "plugin"})
+            self.assertEqual(make_settings(self.config(text + more)).policy.classes, {"image", "plugin"})
 
     def test_web(self) -> None:
         config = self.config(
@@ -218,7 +219,7 @@ class SettingsTests(LoadingTestCase):
             "compat: {strictaccept: true}\n"
         )
         registry: Any = object()
-        api = _api(config, registry)
+        api = make_api(config, registry)
         self.assertEqual((api.links.prefix, api.links.host, api.links.relative), ("/p", "https://h", True))
         self.assertEqual(list(api.headers), [(b"X-A", b"b"), (b"X-A", b"c")])
         self.assertEqual((api.catalog_limit, api.tags_limit, api.manifest_limit, api.tags_per_put), (2, 3, 4, 5))

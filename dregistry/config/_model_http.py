@@ -4,6 +4,7 @@ from typing import Literal
 
 from attrs import Factory, field, frozen
 
+from dregistry.config._ciphers import known_suites
 from dregistry.config._duration import Seconds
 from dregistry.config._field import (
     about,
@@ -22,6 +23,8 @@ ClientAuth = Literal[
     "verify-client-cert-if-given",
     "require-and-verify-client-cert",
 ]
+VERIFYING = ("verify-client-cert-if-given", "require-and-verify-client-cert")
+"""The modes in which a certificate is worth something."""
 _UNSET = Seconds(0.0)
 
 
@@ -40,15 +43,27 @@ class Tls:
     """``http.tls``: paths of PEM files and what clients must offer.
 
     :ivar clientauth: of use only with ``clientcas``.
+    :ivar minimumtls: what registry:2 calls tls1.0 and tls1.1 is taken for tls1.2.
+    :ivar ciphersuites: of TLS 1.2, by their IANA names; ``()`` for a good choice.
     """
 
     certificate: str = ""
     key: str = ""
     clientcas: tuple[str, ...] = ()
     clientauth: ClientAuth = "require-and-verify-client-cert"
-    minimumtls: str = ""
-    ciphersuites: tuple[str, ...] = ()
+    minimumtls: Literal["", "tls1.0", "tls1.1", "tls1.2", "tls1.3"] = ""
+    ciphersuites: tuple[str, ...] = field(default=(), metadata=about(check=known_suites))
     letsencrypt: LetsEncrypt = Factory(LetsEncrypt)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether clients speak TLS to this registry."""
+        return bool(self.certificate)
+
+    @property
+    def verifies_clients(self) -> bool:
+        """Whether a client that has a certificate has a good one."""
+        return self.enabled and bool(self.clientcas) and self.clientauth in VERIFYING
 
 
 @frozen
@@ -136,6 +151,7 @@ class Http:
     """``http``: the server that clients speak to.
 
     :ivar addr: ``HOST:PORT``, the host may be left out; a path when ``net`` is ``unix``.
+    :ivar endpoint: (dregistry's own) a string of Twisted's for an endpoint in place of ``net`` and ``addr``.
     :ivar host: the URL by which clients reach the registry, ``""`` to go by their requests.
     :ivar prefix: the path under which ``/v2/`` stands, ``""`` for none.
     :ivar secret: accepted for distribution's sake; upload sessions do not need it.
@@ -151,6 +167,7 @@ class Http:
 
     addr: str = ":5000"
     net: Literal["tcp", "unix"] = "tcp"
+    endpoint: str = ""
     host: str = field(default="", metadata=about(check=external_url))
     prefix: str = field(default="", metadata=about(check=url_prefix))
     secret: str = ""

@@ -37,6 +37,10 @@ def _present(tree: Tree) -> bool:
     return not is_null(tree)
 
 
+def _is(*words: str) -> Callable[[Tree], bool]:
+    return lambda tree: isinstance(tree, Scalar) and tree.text.lower() in words
+
+
 @frozen
 class Rule:
     """What to say of a value at a path.
@@ -55,18 +59,17 @@ def _refusal(what: str, why: str) -> str:
     return f"{what} not supported by this version, and starting without {why}; remove it to start"
 
 
-_TLS = _refusal("TLS is", "it would be unsafe: everything would travel in clear text")
-_CLIENT_CAS = _refusal("client certificates are", "them would be unsafe: anybody could connect")
+_LETS_ENCRYPT = _refusal(
+    "Let's Encrypt is",
+    "it would be unsafe: there would be no certificate (have a client of ACME write http.tls.certificate and key)",
+)
 _MIDDLEWARE = _refusal("middleware of this kind is", "it would be different: what it adds or guards would be missing")
 _PROXY = _refusal("a pull-through cache is", "it would be different: nothing would come from the upstream")
 
 REFUSED = (
     Rule("proxy.remoteurl", _given, _PROXY),
     Rule("proxy.upstreams", _named, _PROXY),
-    Rule("http.tls.certificate", _given, _TLS),
-    Rule("http.tls.key", _given, _TLS),
-    Rule("http.tls.letsencrypt", _given, _TLS),
-    Rule("http.tls.clientcas", _named, _CLIENT_CAS),
+    Rule("http.tls.letsencrypt", _given, _LETS_ENCRYPT),
     Rule(
         "http.h2c.enabled",
         _true,
@@ -82,6 +85,7 @@ _NO_EFFECT = "has no effect in this version: "
 WARNED = (
     Rule("log.hooks.*", _active, _NO_EFFECT + "no mail is sent"),
     Rule("reporting", _given, _NO_EFFECT + "errors are only logged"),
+    Rule("http.tls.minimumtls", _is("tls1.0", "tls1.1"), "has no effect: tls1.2 is the least that is spoken"),
     Rule("compatibility.schema1.enabled", _true, "has no effect: schema 1 manifests are not supported"),
     Rule("validation.enabled", _present, "deprecated, has no effect; see validation.disabled"),
 )

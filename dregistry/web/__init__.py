@@ -7,7 +7,9 @@ from ._cors import Cors
 from ._links import Links
 from ._origin import TrustedProxies
 from ._ratelimits import Bucket, RateLimits
+from ._refusal import refusal
 from ._responselog import ResponseLog
+from ._transport import IEncrypting, send
 from .site import RegistrySite
 
 __all__ = [
@@ -16,10 +18,13 @@ __all__ = [
     "AuditLog",
     "Bucket",
     "Cors",
+    "IEncrypting",
     "Links",
     "RateLimits",
     "RegistrySite",
     "RequestLog",
     "ResponseLog",
     "TrustedProxies",
+    "refusal",
+    "send",
 ]

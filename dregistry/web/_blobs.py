@@ -8,9 +8,10 @@ from ..manifest import OCTET_STREAM
 from ..registry.blobs import Blob
 from ._api import Call
 from ._conditional import match, none_match, range_applies
+from ._local import local_chunks
 from ._range import ByteRange, requested_range
 from ._sendfile import send_chunks, send_file
-from ._transport import plain_tcp
+from ._transport import IEncrypting, plain_tcp
 
 
 async def head(call: Call, digest: str) -> bytes:
@@ -99,6 +100,9 @@ async def _send(call: Call, blob: Blob, part: ByteRange) -> bytes | None:
     transport = plain_tcp(channel.transport) if channel is not None else None
     if blob.file is not None and transport is not None:
         await send_file(call.request, transport, blob.file, part.start, part.length)
+    elif blob.file is not None and channel is not None and IEncrypting.providedBy(channel.transport):
+        chunks = local_chunks(blob.file, part.start, part.length, blob.chunks, channel.callLater)
+        await send_chunks(call.request, chunks)
     else:
         await send_chunks(call.request, blob.chunks(part.start, part.length))
     return None

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from twisted.internet.interfaces import IHandshakeListener
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
+from zope.interface import implementer
 
 from ..errors import BadRequest
 from ._refusal import REFUSAL
@@ -19,8 +21,11 @@ from ._transport import send
 _TLS_HANDSHAKE = b"\x16"
 """The first byte of a client that speaks TLS."""
 _LENGTH_DIGITS = 18
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds from the connection to the end of its TLS handshake."""
 
 
+@implementer(IHandshakeListener)
 class StreamingChannel(HTTPChannel):
     """
     The server's side of one connection.
@@ -45,7 +50,13 @@ class StreamingChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
+        if self.isSecure():
+            self.setTimeout(HANDSHAKE_TIMEOUT)
         self.site.connections.add(self)
+
+    def handshakeCompleted(self) -> None:
+        """TLS calls it. Until then nothing of what comes is handed to the channel, so its timeout goes on."""
+        self.setTimeout(self.site.timeOut)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         super().connectionLost(reason)
@@ -120,10 +131,15 @@ class StreamingChannel(HTTPChannel):
 
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
-        self.persistent = 0
-        self._finishing = True  # of a request whose headers are not complete this is asked again
+        self.retire()
         if not self.requests:
             self.loseConnection()
+
+    def retire(self) -> None:
+        """Close the connection after the answer that is under way, or the next one."""
+        if self.requests:  # else twisted.web would not look at the next one
+            self.persistent = 0
+        self._finishing = True  # of a request whose headers are not complete this is asked again
 
     def abort(self) -> None:
         """Close the connection whatever is under way."""

@@ -24,6 +24,9 @@ class Channel(Protocol):
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
 
+    def retire(self) -> None:
+        """Close the connection after the answer that is under way, or the next one."""
+
     def abort(self) -> None:
         """Close the connection whatever is under way."""
 

@@ -38,9 +38,10 @@ def send_file(request: Any, transport: tcp.Connection, file: BinaryIO, offset: i
     return _SendfileProducer(request, transport, file.fileno(), offset, length).start()
 
 
-async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
+async def send_chunks(request: Any, chunks: AsyncIterator[bytes | memoryview]) -> None:
     """
-    Write the headers, then the chunks, each when the client has taken most of the one before.
+    Write the headers, then the chunks, each when the client has taken most of the one before. A ``memoryview`` is only
+    for transports that provide :class:`._transport.IEncrypting`.
 
     An error from the iterator is let out; it is closed in any case, also when the client goes away.
     """
@@ -52,7 +53,9 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
     request.notifyFinish().addBoth(producer.finished)
     try:
         async for chunk in chunks:
-            await producer.ready()
+            if producer.paused:
+                chunk = bytes(chunk)  # noqa: PLW2901  the memory of a view is used again meanwhile
+                await producer.ready()
             if producer.stopped:
                 return
             request.write(chunk)
@@ -63,7 +66,7 @@ async def send_chunks(request: Any, chunks: AsyncIterator[bytes]) -> None:
         await _close(chunks)
 
 
-async def _close(chunks: AsyncIterator[bytes]) -> None:
+async def _close(chunks: AsyncIterator[bytes | memoryview]) -> None:
     aclose = getattr(chunks, "aclose", None)
     if aclose is not None:
         await aclose()
@@ -157,30 +160,30 @@ class _ChunkProducer:
     def __init__(self, request: Any) -> None:
         self._request = request
         self._room: Deferred[None] | None = None
-        self._paused = False
+        self.paused = False
         self.stopped = False
 
     async def ready(self) -> None:
         """Until the transport takes more, or there is none any more."""
-        if self._paused:
+        if self.paused:
             self._room = Deferred()
             await self._room
 
     def resumeProducing(self) -> None:
         if not self.stopped:
-            self._paused = False
+            self.paused = False
             self._wake()
 
     def pauseProducing(self) -> None:
-        self._paused = True
+        self.paused = True
 
     def stopProducing(self) -> None:
         """The connection is lost, as the request is about to be told: that is when waiting ends."""
-        self.stopped = self._paused = True
+        self.stopped = self.paused = True
 
     def finished(self, _: object) -> None:
         self.stopped = True
-        self._paused = False
+        self.paused = False
         self._wake()
 
     def _wake(self) -> None:

@@ -14,6 +14,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.interfaces import ITransport
+
+
+class IEncrypting(ITransport):
+    """
+    A transport that encrypts what is written to it before :meth:`write` returns. So it takes a ``memoryview``, too, and
+    whoever called may use the memory again.
+    """
 
 
 def plain_tcp(transport: Any) -> tcp.Connection | None:
@@ -36,9 +44,13 @@ def send(transport: Any, data: bytes) -> None:
     """Send as much as the socket takes, and queue the rest."""
     socket = plain_tcp(transport)
     if socket is not None and is_idle(socket):
-        sent = socket.writeSomeData(data)
-        if isinstance(sent, int):
+        while True:
+            sent = socket.writeSomeData(data)
+            if not isinstance(sent, int):
+                break
             if sent == len(data):
                 return
             data = data[sent:]
+            if sent != socket.SEND_LIMIT:
+                break
     transport.write(data)

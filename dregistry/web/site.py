@@ -26,6 +26,7 @@ IDLE_TIMEOUT = 60.0
 """Seconds without a byte after which a connection is closed."""
 _SETTLE_TIMEOUT = 30.0
 """Seconds that handlers get to leave the storage in order once their connections are gone."""
+_RETIREMENT = 3600.0
 _POLL = 0.05
 
 _log = Logger()
@@ -74,6 +75,15 @@ class RegistrySite(Site):
             request.route_metrics.end(request, request.code)
         for each in self._logs:
             each.log(request)
+
+    async def retire(self) -> None:
+        """
+        Let what is under way come to its end, and each client that keeps its connection for later have one more answer,
+        which tells it to open another; within an hour. No connection may be accepted any more.
+        """
+        for channel in self.connections:
+            channel.retire()
+        await self._wait(_RETIREMENT, lambda: not self.connections)
 
     async def drain(self, timeout: float) -> None:
         """

@@ -10,11 +10,8 @@ from tests.config._loading import MINIMAL, LoadingTestCase
 REFUSALS = {
     "proxy: {remoteurl: 'https://a'}": "proxy.remoteurl",
     "proxy: {upstreams: [{name: a}]}": "proxy.upstreams",
-    "http: {tls: {certificate: /a}}": "http.tls.certificate",
-    "http: {tls: {key: /a}}": "http.tls.key",
     "http: {tls: {letsencrypt: {email: a@b}}}": "http.tls.letsencrypt",
     "http: {tls: {letsencrypt: {hosts: [a]}}}": "http.tls.letsencrypt",
-    "http: {tls: {clientcas: [/a]}}": "http.tls.clientcas",
     "http: {h2c: {enabled: true}}": "http.h2c.enabled",
     "http: {h2c: {enabled: y}}": "http.h2c.enabled",
     "middleware: {registry: [{name: a}]}": "middleware.registry[0]",
@@ -24,6 +21,8 @@ REFUSALS = {
 WARNINGS = {
     "log: {hooks: [{type: mail}]}": "log.hooks[0]",
     "reporting: {bugsnag: {apikey: a}}": "reporting",
+    "http: {tls: {minimumtls: tls1.0}}": "http.tls.minimumtls",
+    "http: {tls: {minimumtls: TLS1.1}}": "http.tls.minimumtls",
     "compatibility: {schema1: {enabled: true}}": "compatibility.schema1.enabled",
     "validation: {enabled: true}": "validation.enabled",
 }
@@ -38,6 +37,8 @@ ACCEPTED = (
     "proxy: {remoteurl: '', username: a, ttl: 1h, upstreams: []}",
     "http: {tls: {}}",
     "http: {tls: {certificate: '', key: , clientcas: [], letsencrypt: {}, minimumtls: tls1.2}}",
+    "http: {tls: {certificate: /a, key: /b, clientcas: [/c], minimumtls: tls1.3}}",
+    "http: {tls: {ciphersuites: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_AES_128_GCM_SHA256], minimumtls: ''}}",
     "http: {tls: {letsencrypt: {cachefile: '', hosts: []}}}",
     "http: {h2c: {enabled: false}, http2: {disabled: true}, secret: a}",
     "middleware: {storage: [{name: a}], registry: [{name: a, disabled: true}]}",
@@ -70,9 +71,10 @@ class RefusedTests(LoadingTestCase):
             self.assertIn(rule.pattern.split(".*")[0], tried)
 
     def test_beside_other_faults_of_the_section(self) -> None:
-        faults = self.faults(MINIMAL + "http: {workers: 0, tls: {certificate: /a, clientcas: 5}}\nauth: [a]\nproxy: 1")
+        section = "http: {workers: 0, tls: {letsencrypt: {email: a@b}, clientcas: 5}}\nauth: [a]\nproxy: 1"
+        faults = self.faults(MINIMAL + section)
         self.assertEqual(
-            sorted(faults), ["auth", "http.tls.certificate", "http.tls.clientcas", "http.workers", "proxy"]
+            sorted(faults), ["auth", "http.tls.clientcas", "http.tls.letsencrypt", "http.workers", "proxy"]
         )
 
 

@@ -17,7 +17,7 @@ WITHOUT_EFFECT = {
     "compatibility",
     "http.h2c",
     "http.http2",
-    "http.tls",
+    "http.tls.letsencrypt",
     "log.hooks",
     "loglevel",
     "middleware.registry",

@@ -300,6 +300,42 @@ class RefusalTests(SynchronousTestCase):
         self.assertEqual((reader.request.path, reader.request.args), (b"/v2/", {b"a": [b"b"]}))
 
 
+class RetirementTests(SynchronousTestCase):
+    """A connection whose process is replaced ends after an answer, and never in place of one."""
+
+    def test_kept(self) -> None:
+        """By a client that has had its answer: it gets one more."""
+        connection = Connection(echo)
+        connection.send(b"GET / HTTP/1.1\r\n\r\n")
+        connection.channel.retire()
+        self.assertFalse(connection.transport.disconnecting)
+        connection.transport.clear()
+        connection.send(b"GET / HTTP/1.1\r\n\r\n")
+        self.assertTrue(connection.received.startswith(b"HTTP/1.1 200 OK\r\n"))
+        self.assertIn(b"Connection: close\r\n", connection.received)
+        self.assertTrue(connection.transport.disconnecting)
+
+    def test_fresh(self) -> None:
+        """Before its first request, and within the headers of one."""
+        for sent in (b"", b"GET / HTTP/1.1\r\n"):
+            connection = Connection(echo)
+            connection.send(sent) if sent else None
+            connection.channel.retire()
+            connection.send(b"GET / HTTP/1.1\r\n\r\n"[len(sent) :])
+            self.assertIn(b"Connection: close\r\n", connection.received)
+            self.assertTrue(connection.transport.disconnecting)
+
+    def test_under_way(self) -> None:
+        connection = Connection(echo)
+        connection.send(b"PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab")
+        connection.channel.retire()
+        self.assertFalse(connection.transport.disconnecting)
+        connection.send(b"cde")
+        self.assertTrue(connection.received.endswith(b"abcde"))
+        self.assertIn(b"Connection: close\r\n", connection.received)
+        self.assertTrue(connection.transport.disconnecting)
+
+
 class TwistedTests(SynchronousTestCase):
     """Trap 7: the private names that ``_streaming`` builds upon are what they were."""
 
@@ -327,7 +363,7 @@ class TwistedTests(SynchronousTestCase):
         for ours, theirs in ((StreamingChannel, http.HTTPChannel), (StreamingRequest, http.Request)):
             for name in vars(ours):
                 if (name[0].islower() and any(letter.isupper() for letter in name)) or name == "_cleanup":
-                    self.assertTrue(hasattr(theirs, name) or name == "defaultContentType", name)
+                    self.assertTrue(hasattr(theirs, name) or name in ("defaultContentType", "handshakeCompleted"), name)
 
 
 class _Plain:
