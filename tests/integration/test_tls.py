@@ -35,6 +35,7 @@ class TlsCase(SynchronousTestCase):
         registry = TlsRegistry(tls, {"workers": workers}, **settings)
         registry.__enter__()
         self.addCleanup(registry.__exit__, None, None, None)
+        self.until(lambda: len(children(registry.pid)) == (workers if workers > 1 else 0))
         return registry
 
     def stranger(self) -> str:
