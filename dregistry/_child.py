@@ -24,14 +24,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _Supervisor(Protocol):
-    """The other end of standard input. It says nothing more; its end is ours."""
+    """The other end of standard input. It says at most one thing more; its end is ours."""
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    def __init__(self, replaced: Callable[[], object], end: Callable[[], object]) -> None:
+        self._replaced = replaced
+        self._end = end
+
+    def dataReceived(self, data: bytes) -> None:
+        self._replaced()
+        self._end()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        if self._reactor.running:
-            self._reactor.stop()
+        self._end()
 
 
 def begin() -> Setup:
@@ -67,21 +71,45 @@ def _exactly(stream: BinaryIO, count: int) -> bytes:
     return data
 
 
-def run(reactor: Any, start: Callable[[], object], stop: Callable[[], object]) -> None:
+def run(
+    reactor: Any,
+    start: Callable[[], object],
+    stop: Callable[[], object],
+    replaced: Callable[[], object] = lambda: None,
+    hurry: Callable[[], object] = lambda: None,
+) -> None:
     """
     Run the process to its end.
 
     :param start: called first; the supervisor hears when it has returned.
     :param stop: called at the end; what it returns is waited for.
+    :param replaced: called before ``stop`` if another process has taken over.
+    :param hurry: called at SIGTERM, also while ``stop`` is under way.
     """
     from twisted.internet.stdio import StandardIO
 
+    stopping = False
+
+    def end() -> None:
+        if not stopping:
+            reactor.stop()
+
+    def begin_stop() -> object:
+        nonlocal stopping
+        stopping = True
+        return stop()
+
+    def terminate() -> None:
+        hurry()
+        end()
+
     def ready() -> None:
         start()
-        StandardIO(_Supervisor(reactor))
+        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(terminate))
+        StandardIO(_Supervisor(replaced, end))
         os.write(READY, b"1")
         os.close(READY)
 
     reactor.callWhenRunning(ready)
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    reactor.addSystemEventTrigger("before", "shutdown", begin_stop)
     reactor.run()

@@ -30,6 +30,7 @@ class Plan:
     :ivar net: see :func:`dregistry.listen.listening_socket`, as for ``addr``.
     :ivar debug_addr: of the debug server; empty for none.
     :ivar drain_timeout: seconds.
+    :ivar shared: whether several processes can have the storage.
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
     :ivar records_events: whether somebody is to know what happens.
     :ivar purge_interval: seconds from the end of a round to the next; None for none.
@@ -43,6 +44,7 @@ class Plan:
     addr: str
     debug_addr: str
     drain_timeout: float
+    shared: bool
     needs_tls: bool
     records_events: bool
     purge_interval: float | None

@@ -88,10 +88,16 @@ class Slot:
 
     def ready(self, worker: Worker) -> None:
         for other in self._workers - {worker}:
-            other.tell_to_end()
+            other.tell_replaced()
         if self._replace_again:
             self._replace_again = False
             self.replace()
+        self.supervisor.served()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a process does its work that need not be replaced."""
+        return self._current is not None and self._current.is_ready
 
     def ended(self, worker: Worker, how: str) -> None:
         self._workers.discard(worker)
@@ -111,6 +117,7 @@ class Slot:
             stable = self.supervisor.seconds() - worker.started > _STABLE
             self._delay = _FIRST_DELAY if stable else min(self._delay * 2, _LONGEST_DELAY)
             self._restart = self.supervisor.call_later(self._delay, self.start)
+        self.supervisor.served()
 
     def stop(self, timeout: float) -> Deferred[None]:
         """Fires when its workers have ended; what has not by then is killed."""
@@ -153,10 +160,16 @@ class Worker(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self._slot.ended(self, reason.getErrorMessage())
 
-    def tell_to_end(self) -> None:
+    def tell_replaced(self) -> None:
+        """Another serves; this one may take the time that it needs."""
         if not self.told_to_end:
             self.told_to_end = True
-            self.signal("TERM")
+            assert self.transport is not None
+            self.transport.write(b"\n")
+
+    def tell_to_end(self) -> None:
+        self.told_to_end = True
+        self.signal("TERM")
 
     def signal(self, name: str) -> None:
         try:

@@ -4,13 +4,12 @@ A registry put together from its configuration: driver, domain, web, and the thr
 
 from __future__ import annotations
 
+import pickle
 import socket
 import sys
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort
@@ -18,17 +17,20 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from ._balance import Gate, Loads
-from ._memory import settle
+from ._notify import NOBODY, ServiceNotices
+from ._plan import Plan, PlanError
 from .auth import AccessControl, AuthContext, Slowdown, TokenDesk
 from .backends import Setup
-from .config import Configuration
+from .config import ConfigError, Configuration
 from .descriptors import build_descriptors
 from .listen import listening_socket
 from .observation import Observation
 from .purging import UploadPurging
-from .registry import Core, Descriptors, Registry, Settings
+from .registry import Core, Locks, Registry, Settings
 from .registry.validation import ManifestPolicy
-from .storage import DriverContext, IAttendance, ILock, IStorageDriver
+from .reloading import Reloading, log_plan
+from .storage import DriverContext
+from .succession import Holdings, Server, Succession
 from .web import AccessLog, Api, Links, RegistrySite, TrustedProxies
 
 if TYPE_CHECKING:
@@ -43,93 +45,54 @@ _AUTH_THREADS = 2
 """A password takes one for a tenth of a second or more: they are few, lest guessing takes all processors."""
 
 
-@frozen(eq=False)
-class Server:
-    """
-    :ivar site: the factory of its connections; whoever listens hands them to it.
-    """
-
-    site: RegistrySite
-    events: EventService | None
-    observation: Observation
-    _driver: IStorageDriver
-    _access: AccessControl | None
-    _pools: Sequence[ThreadPool]
-    _drain_timeout: float
-    _read_only: bool
-    _descriptors: Descriptors | None
-    _attendance: list[ILock] = field(factory=list)
-
-    def attend(self) -> bool:
-        """Announce that this process may write, if it may; False if another has the storage for itself."""
-        if self._read_only or self._attendance or not IAttendance.providedBy(self._driver):
-            return True
-        lock = self._driver.attend()
-        if lock is not None:
-            self._attendance.append(lock)
-        return lock is not None
-
-    def start(self) -> None:
-        """Before the first connection."""
-        for pool in self._pools:
-            pool.start()
-        if self._access is not None:
-            self._access.start()
-        if self.events is not None:
-            self.events.start()
-        self.observation.start(self.site)
-        settle()
-
-    async def stop(self) -> None:
-        """After the last connection was accepted: let what is under way come to its end."""
-        if self.events is not None:
-            self.events.feed.stop()
-        await self.site.drain(self._drain_timeout)
-        if self.events is not None:
-            await self.events.stop()
-        self.observation.stop()
-        if self._descriptors is not None:
-            self._descriptors.close()
-        for pool in self._pools:
-            pool.stop()
-        while self._attendance:
-            self._attendance.pop().release()
-
-
-def build_server(setup: Setup, reactor: Any, deliver: bool = False, recorder: Recorder | None = None) -> Server:
+def build_server(
+    setup: Setup,
+    reactor: Any,
+    deliver: bool = False,
+    recorder: Recorder | None = None,
+    holdings: Holdings | None = None,
+) -> Server:
     """
     Put it together; nothing runs yet.
 
     :param deliver: whether this process delivers notifications.
     :param recorder: counts, if metrics are to be shown; None if there is no debug server.
+    :param holdings: of the server that this one replaces; None to build them.
     :raise ConfigError: if a backend cannot be built, or the registry's events cannot be kept.
     """
-    config, storage = setup.config, setup.storage
+    config = setup.config
     observation = Observation(setup, reactor, recorder)
-    pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     auth_pool = ThreadPool(0, _AUTH_THREADS, "auth")
-    threads, auth_threads = observation.threads(pool), observation.threads(auth_pool)
-    driver = observation.driver(storage.build_driver(DriverContext(reactor, threads)))
-    access = setup.auth.build_control(AuthContext(reactor, auth_threads, Slowdown(reactor)))
+    context = AuthContext(reactor, observation.threads(auth_pool), Slowdown(reactor))
+    access = setup.auth.build_control(context)
     access_log = None
     if not config.log.accesslog.disabled:
         access_log = AccessLog(lambda line: _access_log.info("{line}", line=line), reactor.seconds)
+    held = _holdings(setup, reactor, observation) if holdings is None else holdings
+    driver = observation.driver(held.driver)
     events = _events(setup, reactor, deliver)
     listeners = [] if events is None else [events.listener]
-    descriptors = observation.descriptors(build_descriptors(config, reactor, storage.source))
-    registry = Registry(Core(driver, threads, _settings(config), listeners, descriptors=descriptors))
-    api = observation.api(_api(config, registry, access, None if events is None else events.feed))
+    descriptors = observation.descriptors(build_descriptors(config, reactor, setup.storage.source))
+    core = Core(driver, held.threads, _settings(config), listeners, locks=held.locks, descriptors=descriptors)
+    api = observation.api(_api(config, Registry(core), access, None if events is None else events.feed))
     return Server(
         RegistrySite(api, reactor, access_log),
         events,
         observation,
-        driver,
+        held,
         access,
-        (pool, auth_pool),
+        auth_pool,
         config.http.draintimeout,
         config.storage.maintenance.readonly.enabled,
         descriptors,
     )
+
+
+def _holdings(setup: Setup, reactor: Any, observation: Observation) -> Holdings:
+    storage = setup.storage
+    pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
+    threads = observation.threads(pool)
+    return Holdings(storage.build_driver(DriverContext(reactor, threads)), threads, pool, Locks())
 
 
 def _events(setup: Setup, reactor: Any, deliver: bool) -> EventService | None:
@@ -199,8 +162,13 @@ class RegistryService(Service):
     :param deliver: whether this process delivers notifications.
     :param turn: if other processes accept from the same socket, what connections they have, and which of them this is.
     :param debug: None if there is no debug server.
+    :param late: build it only when it starts, which another user or another process does than the one that makes it.
+    :ivar servers: the present one, and those before it.
+    :ivar reloading: None if another process sees to that.
     :raise ConfigError: see :func:`build_server`.
     """
+
+    reloading: Reloading | None = None
 
     def __init__(
         self,
@@ -211,6 +179,8 @@ class RegistryService(Service):
         deliver: bool = False,
         turn: tuple[Loads, int] | None = None,
         debug: ProcessDebug | None = None,
+        notices: ServiceNotices = NOBODY,
+        late: bool = False,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
@@ -220,7 +190,11 @@ class RegistryService(Service):
         self._turn = turn
         self._gate: Gate | None = None
         self._debug = debug
-        self._server = build_server(setup, reactor, deliver, None if debug is None else debug.recorder)
+        self._notices = notices
+        recorder = None if debug is None else debug.recorder
+        self.servers = Succession(setup, lambda setup, held: build_server(setup, reactor, deliver, recorder, held))
+        if not late:
+            self.servers.build()
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""
@@ -236,29 +210,54 @@ class RegistryService(Service):
         """
         Let no collection of garbage begin while this registry takes writes.
 
-        :raise SystemExit: while one is going on.
+        :raise SystemExit: while one is going on, or if it cannot be built.
         """
-        if not self._server.attend():
-            sys.exit("storage: its garbage is being collected; until that ends it can only be served read-only")
+        try:
+            self.servers.attend()
+        except ConfigError as error:
+            sys.exit(str(error))
 
     def startService(self) -> None:
         super().startService()
         self.attend()
-        self._server.start()
+        self.servers.start()
         listening, self._listening = self._listening, None
         assert listening is not None
-        self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self._server.site)
+        self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, self.servers.site)
         listening.close()
         self._take_turns(self._port)
         if self._debug is not None:
-            events = self._server.events
-            self._debug.start(None if events is None else events.outbox)
+            self._debug.start(self.servers.outbox)
         if self._purging is not None:
             self._purging.startService()
+        if self.reloading is not None:
+            self.reloading.start()
+        self._notices.ready(f"serves {self._http.addr}")
+
+    def go_by(self, plan: Plan) -> None:
+        """
+        Another configuration, in this process.
+
+        :raise PlanError: if that takes another process.
+        """
+        setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
+        try:
+            self.servers.go_by(setup)
+        except ConfigError as error:
+            raise PlanError(str(error)) from error
+        log_plan("reloaded", plan)
+        if self._debug is not None:
+            self._debug.go_by(setup, self.servers.outbox)
+        if self._purging is not None:
+            self._purging.reload(plan.purge_interval)
+        self._notices.ready(f"serves {self._http.addr}")
 
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is under way any more."""
         super().stopService()
+        self._notices.stopping()
+        if self.reloading is not None:
+            self.reloading.stop()
         return Deferred.fromCoroutine(self._stop())
 
     def _take_turns(self, port: IListeningPort) -> None:
@@ -266,21 +265,21 @@ class RegistryService(Service):
             return
         loads, number = self._turn
         loads.put(number, 0)
-        self._server.site.connections.changed = partial(loads.put, number)
+        self.servers.current.site.connections.changed = partial(loads.put, number)
         self._gate = Gate(self._reactor, port, loads, number)
         self._gate.start()
 
     async def _stop(self) -> None:
-        self._server.observation.health.drain()
+        self.servers.current.observation.health.drain()
         if self._gate is not None:
             self._gate.stop()
-            self._server.site.connections.changed = lambda count: None  # its successor counts there
+            self.servers.current.site.connections.changed = lambda count: None  # its successor counts there
         if self._port is not None:
             stopped = self._port.stopListening()
             if stopped is not None:
                 await stopped
         if self._purging is not None:
             await self._purging.stopService()
-        await self._server.stop()
+        await self.servers.stop()
         if self._debug is not None:
             await self._debug.stop()

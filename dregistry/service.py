@@ -14,10 +14,12 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
+from ._notify import ServiceNotices
 from ._plan import Plan, PlanError, read_plan
 from ._tls import tls_if
 from .purging import UploadPurging
-from .workers import Supervisor, log_plan
+from .reloading import Reloading, log_plan
+from .workers import Supervisor
 
 if TYPE_CHECKING:
     from .backends import Setup
@@ -48,6 +50,8 @@ def makeService(options: Options) -> IService:
     :raise SystemExit: with a report of all that is wrong with the configuration.
     """
     path = os.path.abspath(options["config"])
+    notices = ServiceNotices(os.environ)
+    twistd: Any = options.parent or {}
     try:
         plan = read_plan(path)
     except PlanError as error:
@@ -59,12 +63,13 @@ def makeService(options: Options) -> IService:
 
         purging = UploadPurging(path, plan.purge_interval, reactor)
         if alone:
-            return _registry(plan, reactor, purging)
-    twistd: Any = options.parent or {}
-    return Supervisor(path, plan, reactor, bool(twistd.get("nodaemon")), purging)
+            return _registry(path, plan, reactor, purging, notices, _changes(twistd))
+    return Supervisor(path, plan, reactor, bool(twistd.get("nodaemon")), purging, notices)
 
 
-def _registry(plan: Plan, reactor: Any, purging: UploadPurging) -> IService:
+def _registry(
+    path: str, plan: Plan, reactor: Any, purging: UploadPurging, notices: ServiceNotices, late: bool
+) -> IService:
     from .config import ConfigError
     from .debug import own_debug
     from .server import RegistryService
@@ -72,6 +77,15 @@ def _registry(plan: Plan, reactor: Any, purging: UploadPurging) -> IService:
     setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
     try:
         debug = own_debug(setup, reactor, purging)
-        return RegistryService(setup, reactor, purging=purging, deliver=True, debug=debug)
+        service = RegistryService(
+            setup, reactor, purging=purging, deliver=True, debug=debug, notices=notices, late=late
+        )
     except ConfigError as error:
         sys.exit(str(error))
+    service.reloading = Reloading(path, plan, service.go_by, reactor, notices)
+    return service
+
+
+def _changes(twistd: Any) -> bool:
+    """Whether twistd leaves this process, or its user, before it starts the service."""
+    return bool(twistd) and (not twistd["nodaemon"] or twistd["uid"] is not None or twistd["gid"] is not None)

@@ -11,7 +11,6 @@ there is no worker. A worker whose supervisor is gone sees the end of its standa
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,11 +24,13 @@ from twisted.logger import Logger
 
 from ._balance import Loads
 from ._memory import settle
-from ._plan import Plan, PlanError, module_environment, read_plan_later
+from ._notify import NOBODY, ServiceNotices
+from ._plan import Plan, module_environment
 from ._slot import READY, Slot, Worker
 from .debug import shared_debug
 from .listen import listening_socket
 from .purging import UploadPurging
+from .reloading import Reloading, log_plan
 
 LISTENING = 3
 """The descriptor by which a worker has the socket."""
@@ -46,13 +47,6 @@ _GRACE = 35.0
 _log = Logger()
 
 
-def log_plan(what: str, plan: Plan) -> None:
-    """What there is to say of it: whoever reads it for us has no log."""
-    for path, message in plan.warnings:
-        _log.warn("{path}: {message}", path=path, message=message)
-    _log.info("{what}: {enabled}", what=what, enabled=plan.enabled)
-
-
 class Supervisor(Service):
     """
     :param path: of the configuration file, which is read again when the process gets SIGHUP.
@@ -67,8 +61,8 @@ class Supervisor(Service):
         reactor: Any,
         inherit_output: bool,
         purging: UploadPurging | None = None,
+        notices: ServiceNotices = NOBODY,
     ) -> None:
-        self._path = path
         self._plan = plan
         self._delivery: Slot | None = None
         self._environ = {**module_environment(), INSTANCE: str(uuid4())}
@@ -78,8 +72,9 @@ class Supervisor(Service):
         self._slots: list[Slot] = []
         self._listening: socket.socket | None = None
         self._loads = Loads.create(plan.workers)
-        self._reading = False
-        self._read_again = False
+        self._notices = notices
+        self._reloading = Reloading(path, plan, self._go_by, reactor, notices)
+        self._starting = True
         self.debug = shared_debug(plan.debug_addr, purging)
         self._environ.update(self.debug.environ)
         self._monitors: list[Slot] = []
@@ -111,38 +106,14 @@ class Supervisor(Service):
         if self._purging is not None:
             self._purging.startService()
         self._deliver_or_not()
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        self._reloading.start()
         _log.info("{count} workers serve {address}", count=len(self._slots), address=self._plan.addr)
 
-    def reload(self) -> None:
-        """
-        Read the configuration anew, and replace every worker by one that goes by it; no connection is lost. With a
-        configuration that has faults nothing changes. The number of workers and the address stay.
-        """
-        if self._reading:
-            self._read_again = True  # what is being read may be from before
-            return
-        self._reading = True
-        reading = Deferred.fromCoroutine(self._reload())
-        reading.addErrback(lambda failure: _log.failure("not reloaded", failure))
-
-    async def _reload(self) -> None:
-        try:
-            plan = await read_plan_later(self._path, self._reactor)
-        except PlanError as error:
-            _log.error("not reloaded: {error}", error=error)
-        else:
-            if self.running and not self._read_again:
-                self._go_by(plan)
-        finally:
-            self._reading = False
-            if self._read_again:
-                self._read_again = False
-                self.reload()
-
     def _go_by(self, plan: Plan) -> None:
+        """Replace every worker by one that goes by another configuration; no connection is lost."""
         log_plan("reloaded", plan)
         self._plan = plan
+        self._starting = True
         if self._purging is not None:
             self._purging.reload(plan.purge_interval)
         for slot in (*self._slots, *self._monitors):
@@ -150,6 +121,12 @@ class Supervisor(Service):
         if self._delivery is not None and plan.records_events:
             self._delivery.replace()
         self._deliver_or_not()
+
+    def served(self) -> None:
+        """A worker has begun to serve, or goes on although another should have replaced it."""
+        if self._starting and all(slot.is_served for slot in self._slots):
+            self._starting = False
+            self._notices.ready(f"{len(self._slots)} workers serve {self._plan.addr}")
 
     def _deliver_or_not(self) -> None:
         if self._plan.records_events and self._delivery is None:
@@ -162,7 +139,8 @@ class Supervisor(Service):
     def stopService(self) -> Deferred[None]:
         """Fires when all workers have drained and ended, and then delivery has."""
         super().stopService()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._reloading.stop()
+        self._notices.stopping()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

@@ -4,6 +4,6 @@ from ._accesslog import AccessLog
 from ._api import Api
 from ._links import Links
 from ._origin import TrustedProxies
-from .site import RegistrySite
+from .site import CurrentSite, RegistrySite
 
-__all__ = ["AccessLog", "Api", "Links", "RegistrySite", "TrustedProxies"]
+__all__ = ["AccessLog", "Api", "CurrentSite", "Links", "RegistrySite", "TrustedProxies"]

@@ -118,11 +118,17 @@ class StreamingChannel(HTTPChannel):
         if held is not None:
             super().requestDone(held)
 
+    def announce_end(self) -> None:
+        """Close the connection when the answer that is under way is complete; if none is, that to the next request."""
+        if self.requests:
+            self.persistent = 0
+        self._finishing = True  # of a request whose headers are not complete this is asked again
+
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
-        self.persistent = 0
-        self._finishing = True  # of a request whose headers are not complete this is asked again
+        self.announce_end()
         if not self.requests:
+            self.persistent = 0
             self.loseConnection()
 
     def abort(self) -> None:

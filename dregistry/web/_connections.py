@@ -21,6 +21,9 @@ class Channel(Protocol):
     def time_out(self) -> None:
         """Close the connection for that."""
 
+    def announce_end(self) -> None:
+        """Close the connection when the answer that is under way is complete; if none is, that to the next request."""
+
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
 
