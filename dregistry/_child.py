@@ -91,7 +91,9 @@ def run(
     stopping = False
 
     def end() -> None:
+        nonlocal stopping
         if not stopping:
+            stopping = True
             reactor.stop()
 
     def begin_stop() -> object:
