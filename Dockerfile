@@ -29,7 +29,7 @@ RUN groupadd --gid 5000 registry \
 COPY --from=build /opt/dregistry /opt/dregistry
 COPY image/config.yml /etc/distribution/config.yml
 COPY --chmod=0755 image/registry /bin/registry
-ENV PATH=/opt/dregistry/bin:/usr/local/bin:/usr/bin:/bin
+ENV PATH=/opt/dregistry/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 USER registry
 VOLUME /var/lib/registry
 EXPOSE 5000
