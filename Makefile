@@ -9,13 +9,14 @@ BIN := .venv/bin
 export PIP_CACHE_DIR := $(CURDIR)/.venv/cache
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test lint bench dev tools clean
+.PHONY: help run test lint bench image dev tools clean
 
 help:
 	@echo "make run    a registry on localhost:5000, its data in var/registry"
 	@echo "make test   all tests"
 	@echo "make lint   style and types"
 	@echo "make bench  measure beside docker-registry and nginx, into bench/results/; quicker: BENCH=--quick"
+	@echo "make image  build the container image by buildah, on a base of Debian's packages; as root"
 	@echo "make clean  remove what the others made, but for var/"
 
 # Any REGISTRY_* variable overrides a key of the file.
@@ -39,10 +40,14 @@ bench: dev
 	@sh bench/install-tools .venv/opt
 	$(BIN)/python bench/run.py $(BENCH)
 
+# The image localhost/dregistry, in the storage of buildah and podman; as root.
+image: dev
+	PYTHON=$(CURDIR)/$(BIN)/python sh image/build
+
 dev: .venv/dev.stamp
 
 tools:
-	@PYTHON=$(BIN)/python sh tests/integration/install-tools .venv/opt
+	@PYTHON=$(CURDIR)/$(BIN)/python sh tests/integration/install-tools .venv/opt
 
 .venv/run.stamp: pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv

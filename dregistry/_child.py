@@ -9,14 +9,12 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ReactorNotRunning
 from twisted.internet.protocol import Protocol
-from twisted.logger import Logger, globalLogBeginner
+from twisted.logger import globalLogBeginner
 from twisted.python.failure import Failure
 
 from ._slot import READY
@@ -25,18 +23,21 @@ from .logs import Logs, LogSettings, logs_of_child
 from .workers import INSTANCE
 
 _PR_SET_PDEATHSIG = 1
-_log = Logger()
 
 
 class _Supervisor(Protocol):
-    """The other end of standard input. It says nothing more; its end is ours."""
+    """The other end of standard input. It says at most one thing more; its end is ours."""
 
-    def __init__(self, reactor: Any) -> None:
-        self._reactor = reactor
+    def __init__(self, replaced: Callable[[], object], end: Callable[[], object]) -> None:
+        self._replaced = replaced
+        self._end = end
+
+    def dataReceived(self, data: bytes) -> None:
+        self._replaced()
+        self._end()
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        if self._reactor.running:
-            self._reactor.stop()
+        self._end()
 
 
 def begin() -> tuple[Setup, Logs]:
@@ -77,34 +78,43 @@ def run(
     reactor: Any,
     start: Callable[[], object],
     stop: Callable[[], object],
-    retire: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    replaced: Callable[[], object] = lambda: None,
+    hurry: Callable[[], object] = lambda: None,
 ) -> None:
     """
     Run the process to its end.
 
     :param start: called first; the supervisor hears when it has returned.
     :param stop: called at the end; what it returns is waited for.
-    :param retire: called when the supervisor has another process for the same (SIGHUP); its end is that of this one.
+    :param replaced: called before ``stop`` if another process has taken over.
+    :param hurry: called at SIGTERM, also while ``stop`` is under way.
     """
     from twisted.internet.stdio import StandardIO
 
-    def end(_: object) -> None:
-        with suppress(ReactorNotRunning):
+    stopping = False
+
+    def end() -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
             reactor.stop()
 
-    def hung_up() -> None:
-        assert retire is not None
-        ended = Deferred.fromCoroutine(retire())
-        ended.addErrback(lambda failure: _log.failure("cannot retire", failure)).addBoth(end)
+    def begin_stop() -> object:
+        nonlocal stopping
+        stopping = True
+        return stop()
+
+    def terminate() -> None:
+        hurry()
+        end()
 
     def ready() -> None:
         start()
-        if retire is not None:
-            signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(hung_up))
-        StandardIO(_Supervisor(reactor))
+        signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(terminate))
+        StandardIO(_Supervisor(replaced, end))
         os.write(READY, b"1")
         os.close(READY)
 
     reactor.callWhenRunning(ready)
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    reactor.addSystemEventTrigger("before", "shutdown", begin_stop)
     reactor.run()

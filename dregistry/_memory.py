@@ -14,6 +14,7 @@ def settle() -> None:
     To be called when all is imported and built: garbage of the start goes back to the system, and what is here now is
     taken for what stays, so that the collector need not look at it again.
     """
+    gc.unfreeze()  # what was here at a start before this one
     gc.collect()
     with suppress(OSError, AttributeError):  # glibc's only
         ctypes.CDLL(None).malloc_trim(0)

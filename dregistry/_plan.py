@@ -32,6 +32,7 @@ class Plan:
     :ivar net: see :func:`dregistry.sockets.listen`, as for ``addr`` and ``endpoint``.
     :ivar debug_addr: of the debug server; empty for none.
     :ivar drain_timeout: seconds.
+    :ivar shared: whether several processes can have the storage.
     :ivar needs_tls: whether a process that does everything loads OpenSSL.
     :ivar records_events: whether somebody is to know what happens.
     :ivar purge_interval: seconds from the end of a round to the next; None for none.
@@ -47,6 +48,7 @@ class Plan:
     endpoint: str
     debug_addr: str
     drain_timeout: float
+    shared: bool
     needs_tls: bool
     records_events: bool
     purge_interval: float | None

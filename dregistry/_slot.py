@@ -47,7 +47,6 @@ class Slot:
     :param files: that it is to have open, by their descriptors there.
     :param arguments: of the command line.
     :param gone: called when there is none any more, before another one is started.
-    :param retires: whether one that is replaced takes its time, when it gets SIGHUP.
     """
 
     def __init__(
@@ -58,14 +57,12 @@ class Slot:
         files: Mapping[int, HasFileno] = _NOTHING,
         arguments: Sequence[str] = (),
         gone: Callable[[], None] = _ignore,
-        retires: bool = False,
     ) -> None:
         self.title = title
         self.supervisor = supervisor
         self._command = [module, *arguments]
         self._files = files
         self._gone = gone
-        self._farewell = "HUP" if retires else "TERM"
         self._workers: set[Worker] = set()
         self._current: Worker | None = None
         self._delay = _FIRST_DELAY
@@ -91,10 +88,16 @@ class Slot:
 
     def ready(self, worker: Worker) -> None:
         for other in self._workers - {worker}:
-            other.tell_to_end(self._farewell)
+            other.tell_replaced()
         if self._replace_again:
             self._replace_again = False
             self.replace()
+        self.supervisor.served()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a process does its work that need not be replaced."""
+        return self._current is not None and self._current.is_ready
 
     def ended(self, worker: Worker, how: str) -> None:
         self._workers.discard(worker)
@@ -114,6 +117,7 @@ class Slot:
             stable = self.supervisor.seconds() - worker.started > _STABLE
             self._delay = _FIRST_DELAY if stable else min(self._delay * 2, _LONGEST_DELAY)
             self._restart = self.supervisor.call_later(self._delay, self.start)
+        self.supervisor.served()
 
     def stop(self, timeout: float) -> Deferred[None]:
         """Fires when its workers have ended; what has not by then is killed."""
@@ -137,7 +141,7 @@ class Worker(ProcessProtocol):
     def __init__(self, slot: Slot) -> None:
         self.started = slot.supervisor.seconds()
         self.is_ready = False
-        self._told: set[str] = set()
+        self.told_to_end = False
         self.setup = b""
         self._slot = slot
 
@@ -156,14 +160,16 @@ class Worker(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         self._slot.ended(self, reason.getErrorMessage())
 
-    @property
-    def told_to_end(self) -> bool:
-        return bool(self._told)
+    def tell_replaced(self) -> None:
+        """Another serves; this one may take the time that it needs."""
+        if not self.told_to_end:
+            self.told_to_end = True
+            assert self.transport is not None
+            self.transport.write(b"\n")
 
-    def tell_to_end(self, how: str = "TERM") -> None:
-        if how not in self._told:
-            self._told.add(how)
-            self.signal(how)
+    def tell_to_end(self) -> None:
+        self.told_to_end = True
+        self.signal("TERM")
 
     def signal(self, name: str) -> None:
         try:

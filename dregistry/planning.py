@@ -47,6 +47,7 @@ def make_plan(path: str) -> Plan:
         endpoint=http.endpoint,
         debug_addr=http.debug.addr,
         drain_timeout=http.draintimeout,
+        shared=setup.storage.factory.shared,
         needs_tls=setup.needs_tls or bool(setup.sinks) or setup.exposes_metrics,
         records_events=setup.records_events,
         purge_interval=purging.interval if purging.enabled and setup.storage.factory.shared else None,

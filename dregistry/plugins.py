@@ -10,6 +10,7 @@ and what fails is kept for the report.
 
 from __future__ import annotations
 
+import difflib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,8 @@ class PluginNotFound(PluginError):
 
     def __str__(self) -> str:
         text = f"no {self.kind} is named {self.name!r}; found: {', '.join(self.found) or 'none'}"
+        near = difflib.get_close_matches(self.name, self.found, 1)
+        text += f"; did you mean {near[0]}?" if near else ""
         return text + "".join(f"; a plugin failed to load: {failure}" for failure in self.failures)
 
 

@@ -4,32 +4,34 @@ A registry put together from its configuration: driver, domain, web, and the thr
 
 from __future__ import annotations
 
-import signal
+import pickle
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from ._balance import Gate, Loads
 from ._configured import make_api, make_settings
-from ._memory import settle
-from .auth import AccessControl, AuthContext, Slowdown
+from ._notify import NOBODY, ServiceNotices
+from ._plan import Plan, PlanError
+from .auth import AuthContext, Slowdown
 from .backends import Setup
+from .config import ConfigError
 from .descriptors import build_descriptors
 from .logs import LoggingService
 from .observation import Observation
 from .purging import UploadPurging
-from .registry import Core, Descriptors, Registry
+from .registry import Core, Locks, Registry
+from .reloading import Reloading, log_plan
 from .requestlogs import audit_log, log_line, rate_limits, request_logs
 from .sockets import Listening, adopt, is_shareable, listen, listen_at
-from .storage import DriverContext, IAttendance, ILock, IStorageDriver
+from .storage import DriverContext
+from .succession import Holdings, Server, Succession
 from .web import RegistrySite
 
 if TYPE_CHECKING:
@@ -40,77 +42,8 @@ if TYPE_CHECKING:
     from .metrics.recorder import Recorder
     from .tls._certificates import Certificates
 
-_log = Logger()
-
 _AUTH_THREADS = 2
 """A password takes one for a tenth of a second or more: they are few, lest guessing takes all processors."""
-
-
-@frozen(eq=False)
-class Server:
-    """
-    :ivar site: what is served.
-    :ivar factory: of its connections; whoever listens hands them to it.
-    :ivar certificates: for TLS; None without it.
-    """
-
-    site: RegistrySite
-    factory: IProtocolFactory
-    certificates: Certificates | None
-    events: EventService | None
-    observation: Observation
-    _driver: IStorageDriver
-    _access: AccessControl | None
-    _pools: Sequence[ThreadPool]
-    _drain_timeout: float
-    _read_only: bool
-    _descriptors: Descriptors | None
-    _attendance: list[ILock] = field(factory=list)
-
-    def attend(self) -> bool:
-        """Announce that this process may write, if it may; False if another has the storage for itself."""
-        if self._read_only or self._attendance or not IAttendance.providedBy(self._driver):
-            return True
-        lock = self._driver.attend()
-        if lock is not None:
-            self._attendance.append(lock)
-        return lock is not None
-
-    def start(self) -> None:
-        """Before the first connection."""
-        for pool in self._pools:
-            pool.start()
-        if self._access is not None:
-            self._access.start()
-        if self.events is not None:
-            self.events.start()
-        self.observation.start(self.site)
-        if self.certificates is not None:
-            self.certificates.start()
-        settle()
-
-    async def retire(self) -> None:
-        """After the last connection was accepted: end the other way, without breaking anything off."""
-        if self.events is not None:
-            self.events.feed.stop()
-        await self.site.retire()
-
-    async def stop(self) -> None:
-        """After the last connection was accepted: let what is under way come to its end."""
-        if self.events is not None:
-            self.events.feed.stop()
-        if self.certificates is not None:
-            self.certificates.stop()
-        await self.site.drain(self._drain_timeout)
-        if self.events is not None:
-            await self.events.stop()
-        self.observation.stop()
-        if self._descriptors is not None:
-            self._descriptors.close()
-        for pool in self._pools:
-            pool.stop()
-        while self._attendance:
-            self._attendance.pop().release()
 
 
 def build_server(
@@ -118,6 +51,7 @@ def build_server(
     reactor: Any,
     deliver: bool = False,
     recorder: Recorder | None = None,
+    holdings: Holdings | None = None,
     write_line: Callable[[str], None] = log_line,
 ) -> Server:
     """
@@ -125,36 +59,45 @@ def build_server(
 
     :param deliver: whether this process delivers notifications.
     :param recorder: counts, if metrics are to be shown; None if there is no debug server.
+    :param holdings: of the server that this one replaces; None to build them.
     :param write_line: takes lines that are logged as they are.
     :raise ConfigError: if a backend cannot be built, or the registry's events cannot be kept.
     """
-    config, storage = setup.config, setup.storage
+    config = setup.config
     observation = Observation(setup, reactor, recorder)
-    pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
     auth_pool = ThreadPool(0, _AUTH_THREADS, "auth")
-    threads, auth_threads = observation.threads(pool), observation.threads(auth_pool)
-    driver = observation.driver(storage.build_driver(DriverContext(reactor, threads)))
-    access = setup.auth.build_control(AuthContext(reactor, auth_threads, Slowdown(reactor)))
+    context = AuthContext(reactor, observation.threads(auth_pool), Slowdown(reactor))
+    access = setup.auth.build_control(context)
+    held = _holdings(setup, reactor, observation) if holdings is None else holdings
+    driver = observation.driver(held.driver)
     events = _events(setup, reactor, deliver)
     listeners = [] if events is None else [events.listener]
-    descriptors = observation.descriptors(build_descriptors(config, reactor, storage.source))
-    registry = Registry(Core(driver, threads, make_settings(config), listeners, descriptors=descriptors))
-    audit = audit_log(config.log, reactor, write_line, storage.source)
+    descriptors = observation.descriptors(build_descriptors(config, reactor, setup.storage.source))
+    core = Core(driver, held.threads, make_settings(config), listeners, locks=held.locks, descriptors=descriptors)
+    feed = None if events is None else events.feed
+    audit = audit_log(config.log, reactor, write_line, setup.storage.source)
     limits = rate_limits(config.http.ratelimit, reactor)
-    api = observation.api(make_api(config, registry, access, None if events is None else events.feed, audit, limits))
+    api = observation.api(make_api(config, Registry(core), access, feed, audit, limits))
     site = RegistrySite(api, reactor, request_logs(config.log, api.proxies, write_line, reactor))
     return Server(
         site,
         *_secured(site, setup, reactor),
         events,
         observation,
-        driver,
+        held,
         access,
-        (pool, auth_pool),
+        auth_pool,
         config.http.draintimeout,
         config.storage.maintenance.readonly.enabled,
         descriptors,
     )
+
+
+def _holdings(setup: Setup, reactor: Any, observation: Observation) -> Holdings:
+    storage = setup.storage
+    pool = ThreadPool(0, storage.factory.max_threads(storage.options), "storage")
+    threads = observation.threads(pool)
+    return Holdings(storage.build_driver(DriverContext(reactor, threads)), threads, pool, Locks())
 
 
 def _secured(site: RegistrySite, setup: Setup, reactor: Any) -> tuple[IProtocolFactory, Certificates | None]:
@@ -187,8 +130,13 @@ class RegistryService(LoggingService):
     :param turn: if other processes accept from the same socket, what connections they have, and which of them this is.
     :param debug: None if there is no debug server.
     :param write_line: see :func:`build_server`.
+    :param late: build it only when it starts, which another user or another process does than the one that makes it.
+    :ivar servers: the present one, and those before it.
+    :ivar reloading: None if another process sees to that.
     :raise ConfigError: see :func:`build_server`.
     """
+
+    reloading: Reloading | None = None
 
     def __init__(
         self,
@@ -199,26 +147,35 @@ class RegistryService(LoggingService):
         deliver: bool = False,
         turn: tuple[Loads, int] | None = None,
         debug: ProcessDebug | None = None,
+        notices: ServiceNotices = NOBODY,
+        late: bool = False,
         write_line: Callable[[str], None] = log_line,
     ) -> None:
         self._http = setup.config.http
         self._reactor = reactor
-        self._alone = listening is None
         self._listening = None if listening is None else Listening(listening, "")
         self._purging = purging
         self._port: IListeningPort | None = None
         self._turn = turn
         self._gate: Gate | None = None
         self._debug = debug
+        self._notices = notices
         recorder = None if debug is None else debug.recorder
-        self._server = build_server(setup, reactor, deliver, recorder, write_line)
+
+        def build(setup: Setup, held: Holdings | None) -> Server:
+            return build_server(setup, reactor, deliver, recorder, held, write_line)
+
+        self.servers = Succession(setup, build)
+        if not late:
+            self.servers.build()
 
     def privilegedStartService(self) -> None:
         """Listen, while the process may still use ports below 1024."""
-        if self._listening is None and is_shareable(self._http.endpoint):
-            self._listening = listen(self._http.net, self._http.addr, self._http.endpoint, self._reactor)
+        http = self._http
+        if self._listening is None and is_shareable(http.endpoint):
+            self._listening = listen(http.net, http.addr, http.endpoint, self._reactor)
         elif self._listening is None:
-            self._port = listen_at(self._http.endpoint, self._reactor, self._server.factory)
+            self._port = listen_at(http.endpoint, self._reactor, self.servers.factory)
         if self._debug is not None:
             self._debug.listen()
 
@@ -226,72 +183,77 @@ class RegistryService(LoggingService):
         """
         Let no collection of garbage begin while this registry takes writes.
 
-        :raise SystemExit: while one is going on.
+        :raise SystemExit: while one is going on, or if it cannot be built.
         """
-        if not self._server.attend():
-            sys.exit("storage: its garbage is being collected; until that ends it can only be served read-only")
+        try:
+            self.servers.attend()
+        except ConfigError as error:
+            sys.exit(str(error))
 
     def startService(self) -> None:
         super().startService()
         self.attend()
-        self._server.start()
+        self.servers.start()
         if self._listening is not None:
-            self._port = adopt(self._reactor, self._listening.socket, self._server.factory)
+            self._port = adopt(self._reactor, self._listening.socket, self.servers.factory)
             self._listening.socket.close()
             self._take_turns(self._port)
-        if self._alone:
-            signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
         if self._debug is not None:
-            events = self._server.events
-            self._debug.start(None if events is None else events.outbox)
+            self._debug.start(self.servers.outbox)
         if self._purging is not None:
             self._purging.startService()
+        if self.reloading is not None:
+            self.reloading.start()
+        self._notices.ready(f"serves {self._http.addr}")
+
+    def go_by(self, plan: Plan) -> None:
+        """
+        Another configuration, in this process.
+
+        :raise PlanError: if that takes another process.
+        """
+        setup: Setup = pickle.loads(plan.setup)  # noqa: S301  from a process that this one started
+        try:
+            self.servers.go_by(setup)
+        except ConfigError as error:
+            raise PlanError(str(error)) from error
+        if self.logs is not None:
+            self.logs.go_by(plan.log)
+        log_plan("reloaded", plan)
+        if self._debug is not None:
+            self._debug.go_by(setup, self.servers.outbox)
+        if self._purging is not None:
+            self._purging.reload(plan.purge_interval)
+        self._notices.ready(f"serves {self._http.addr}")
 
     def stopService(self) -> Deferred[None]:
         """Fires when nothing is under way any more."""
         super().stopService()
-        if self._alone:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._notices.stopping()
+        if self.reloading is not None:
+            self.reloading.stop()
         return Deferred.fromCoroutine(self._stop())
-
-    def reload(self) -> None:
-        """What SIGHUP asks for, of a registry that is one process."""
-        if self._server.certificates is None:
-            _log.info("nothing to reload: in one process, SIGHUP is for certificates only")
-        else:
-            self._server.certificates.reload()
-
-    async def retire(self) -> None:
-        """Leave the socket to another process, and see to an end of what is under way here."""
-        await self._leave()
-        await self._server.retire()
 
     def _take_turns(self, port: IListeningPort) -> None:
         if self._turn is None:
             return
         loads, number = self._turn
         loads.put(number, 0)
-        self._server.site.connections.changed = partial(loads.put, number)
+        self.servers.current.site.connections.changed = partial(loads.put, number)
         self._gate = Gate(self._reactor, port, loads, number)
         self._gate.start()
 
-    async def _leave(self) -> None:
-        """Accept nothing more."""
+    async def _stop(self) -> None:
+        self.servers.current.observation.health.drain()
         if self._gate is not None:
             self._gate.stop()
-            self._server.site.connections.changed = lambda count: None  # its successor counts there
-            self._gate = None
-        port, self._port = self._port, None
-        if port is not None:
-            await maybeDeferred(port.stopListening)
+            self.servers.current.site.connections.changed = lambda count: None  # its successor counts there
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
         if self._listening is not None:
             await self._listening.close()
-
-    async def _stop(self) -> None:
-        self._server.observation.health.drain()
-        await self._leave()
         if self._purging is not None:
             await self._purging.stopService()
-        await self._server.stop()
+        await self.servers.stop()
         if self._debug is not None:
             await self._debug.stop()

@@ -15,11 +15,13 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from . import __version__
+from ._notify import ServiceNotices
 from ._plan import Plan, PlanError, read_plan
 from ._tls import tls_if
 from .logs import Logs, logs_of_twistd
 from .purging import UploadPurging
-from .workers import INSTANCE, Supervisor, log_plan
+from .reloading import Reloading, log_plan
+from .workers import INSTANCE, Supervisor
 
 if TYPE_CHECKING:
     from .backends import Setup
@@ -52,6 +54,7 @@ def makeService(options: Options) -> IService:
     path = os.path.abspath(options["config"])
     twistd: Any = options.parent or {}
     os.environ[INSTANCE] = str(uuid4())  # one for what is logged and for events, in all processes
+    notices = ServiceNotices(os.environ)
     try:
         plan = read_plan(path)
     except PlanError as error:
@@ -64,10 +67,10 @@ def makeService(options: Options) -> IService:
 
         purging = UploadPurging(path, plan.purge_interval, reactor)
         if alone:
-            return _registry(plan, reactor, purging, logs)
+            return _registry(path, plan, reactor, purging, notices, logs, _changes(twistd))
     log_file = None if logs is None else getattr(logs.output, "path", None)
     inherit_output = bool(twistd.get("nodaemon")) and logs is not None and log_file is None
-    supervisor = Supervisor(path, plan, reactor, inherit_output, purging, log_file)
+    supervisor = Supervisor(path, plan, reactor, inherit_output, purging, log_file, notices)
     supervisor.logs = logs
     return supervisor
 
@@ -86,7 +89,15 @@ def _logs(twistd: Any, plan: Plan) -> Logs | None:
         sys.exit(f"twistd --logfile: {error}")
 
 
-def _registry(plan: Plan, reactor: Any, purging: UploadPurging, logs: Logs | None) -> IService:
+def _registry(
+    path: str,
+    plan: Plan,
+    reactor: Any,
+    purging: UploadPurging,
+    notices: ServiceNotices,
+    logs: Logs | None,
+    late: bool,
+) -> IService:
     from .config import ConfigError
     from .debug import own_debug
     from .requestlogs import log_line
@@ -96,8 +107,23 @@ def _registry(plan: Plan, reactor: Any, purging: UploadPurging, logs: Logs | Non
     write_line = log_line if logs is None else logs.write_line
     try:
         debug = own_debug(setup, reactor, purging)
-        service = RegistryService(setup, reactor, purging=purging, deliver=True, debug=debug, write_line=write_line)
-        service.logs = logs
-        return service
+        service = RegistryService(
+            setup,
+            reactor,
+            purging=purging,
+            deliver=True,
+            debug=debug,
+            write_line=write_line,
+            notices=notices,
+            late=late,
+        )
     except ConfigError as error:
         sys.exit(str(error))
+    service.logs = logs
+    service.reloading = Reloading(path, plan, service.go_by, reactor, notices)
+    return service
+
+
+def _changes(twistd: Any) -> bool:
+    """Whether twistd leaves this process, or its user, before it starts the service."""
+    return bool(twistd) and (not twistd["nodaemon"] or twistd["uid"] is not None or twistd["gid"] is not None)

@@ -34,7 +34,7 @@ def main() -> None:
         service.attend()
     except ConfigError as error:
         sys.exit(str(error))
-    run(reactor, service.startService, service.stopService, service.retire)
+    run(reactor, service.startService, service.stopService, service.servers.replaced, service.servers.hurry)
 
 
 if __name__ == "__main__":

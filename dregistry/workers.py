@@ -11,7 +11,6 @@ there is no worker. A worker whose supervisor is gone sees the end of its standa
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,11 +23,13 @@ from twisted.logger import Logger
 
 from ._balance import Loads
 from ._memory import settle
-from ._plan import Plan, PlanError, module_environment, read_plan_later
+from ._notify import NOBODY, ServiceNotices
+from ._plan import Plan, module_environment
 from ._slot import READY, Slot, Worker
 from .debug import shared_debug
 from .logs import FILE, LoggingService
 from .purging import UploadPurging
+from .reloading import Reloading, log_plan
 from .sockets import Listening, listen
 
 LISTENING = 3
@@ -44,13 +45,6 @@ _GRACE = 35.0
 """Seconds beyond the drain timeout after which a worker is killed: it may have uploads to leave in order."""
 
 _log = Logger()
-
-
-def log_plan(what: str, plan: Plan) -> None:
-    """What there is to say of it: whoever reads it for us has no log."""
-    for path, message in plan.warnings:
-        _log.warn("{path}: {message}", path=path, message=message)
-    _log.info("{what}: {enabled}", what=what, enabled=plan.enabled)
 
 
 class Supervisor(LoggingService):
@@ -69,8 +63,8 @@ class Supervisor(LoggingService):
         inherit_output: bool,
         purging: UploadPurging | None = None,
         log_file: str | None = None,
+        notices: ServiceNotices = NOBODY,
     ) -> None:
-        self._path = path
         self._plan = plan
         self._delivery: Slot | None = None
         self._environ = {INSTANCE: str(uuid4()), **module_environment()}
@@ -82,8 +76,9 @@ class Supervisor(LoggingService):
         self._slots: list[Slot] = []
         self._listening: Listening | None = None
         self._loads = Loads.create(plan.workers)
-        self._reading = False
-        self._read_again = False
+        self._notices = notices
+        self._reloading = Reloading(path, plan, self._go_by, reactor, notices)
+        self._starting = True
         self.debug = shared_debug(plan.debug_addr, purging)
         self._environ.update(self.debug.environ)
         self._monitors: list[Slot] = []
@@ -102,7 +97,6 @@ class Supervisor(LoggingService):
             {LISTENING: listening, LOADS: self._loads},
             [str(number)],
             lambda: self._loads.leave(number),
-            retires=True,
         )
 
     def startService(self) -> None:
@@ -113,41 +107,17 @@ class Supervisor(LoggingService):
         if self._purging is not None:
             self._purging.startService()
         self._deliver_or_not()
-        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload))
+        self._reloading.start()
         assert self._listening is not None
         _log.info("{count} workers serve {place}", count=len(self._slots), place=self._listening.place)
 
-    def reload(self) -> None:
-        """
-        Read the configuration anew, and replace every worker by one that goes by it; no connection is lost. With a
-        configuration that has faults nothing changes. The number of workers and the address stay.
-        """
-        if self._reading:
-            self._read_again = True  # what is being read may be from before
-            return
-        self._reading = True
-        reading = Deferred.fromCoroutine(self._reload())
-        reading.addErrback(lambda failure: _log.failure("not reloaded", failure))
-
-    async def _reload(self) -> None:
-        try:
-            plan = await read_plan_later(self._path, self._reactor)
-        except PlanError as error:
-            _log.error("not reloaded: {error}", error=error)
-        else:
-            if self.running and not self._read_again:
-                self._go_by(plan)
-        finally:
-            self._reading = False
-            if self._read_again:
-                self._read_again = False
-                self.reload()
-
     def _go_by(self, plan: Plan) -> None:
+        """Replace every worker by one that goes by another configuration; no connection is lost."""
         if self.logs is not None:
             self.logs.go_by(plan.log)
         log_plan("reloaded", plan)
         self._plan = plan
+        self._starting = True
         if self._purging is not None:
             self._purging.reload(plan.purge_interval)
         for slot in (*self._slots, *self._monitors):
@@ -155,6 +125,12 @@ class Supervisor(LoggingService):
         if self._delivery is not None and plan.records_events:
             self._delivery.replace()
         self._deliver_or_not()
+
+    def served(self) -> None:
+        """A worker has begun to serve, or goes on although another should have replaced it."""
+        if self._starting and all(slot.is_served for slot in self._slots):
+            self._starting = False
+            self._notices.ready(f"{len(self._slots)} workers serve {self._plan.addr}")
 
     def _deliver_or_not(self) -> None:
         if self._plan.records_events and self._delivery is None:
@@ -167,7 +143,8 @@ class Supervisor(LoggingService):
     def stopService(self) -> Deferred[None]:
         """Fires when all workers have drained and ended, and then delivery has."""
         super().stopService()
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self._reloading.stop()
+        self._notices.stopping()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

@@ -68,7 +68,8 @@ class FindTests(PluginsCase):
         """The names that there are help whoever mistyped one."""
         self.folder.driver("dregistry_test_other", "other")
         error = self.assertRaises(PluginNotFound, self.find, "othr")
-        self.assertEqual(str(error), "no storage driver is named 'othr'; found: filesystem, inmemory, other, s3, s3aws")
+        found = "found: filesystem, inmemory, other, s3, s3aws; did you mean other?"
+        self.assertEqual(str(error), f"no storage driver is named 'othr'; {found}")
 
     def test_broken(self) -> None:
         """The report says why a plugin is missing."""

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("plugins", "plugins", "list the plugins that are installed, and their options"),
     Command("policy", "policy", "say whether the access policy allows something, and by which rule"),
     Command("purge-uploads", "purge_uploads", "remove uploads that nobody has finished"),
+    Command("schema", "schema", "print the JSON Schema of the configuration file, for editors and other tools"),
     Command("scrub", "scrub", "read every blob, and see whether it has its digest"),
 )
 

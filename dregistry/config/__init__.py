@@ -56,12 +56,15 @@ if TYPE_CHECKING:
     from dregistry.config._load import Loaded, load, load_file
     from dregistry.config._options import read_options
     from dregistry.config._render import hide_secrets, render
+    from dregistry.config._schema import Backends, json_schema
 
 _READING = {
+    "Backends": "_schema",
     "Loaded": "_load",
     "Option": "_describe",
     "describe_options": "_describe",
     "hide_secrets": "_render",
+    "json_schema": "_schema",
     "load": "_load",
     "load_file": "_load",
     "read_options": "_options",
@@ -71,6 +74,7 @@ _READING = {
 __all__ = [
     "AccessRule",
     "Auth",
+    "Backends",
     "Cache",
     "Catalog",
     "Compat",
@@ -115,6 +119,7 @@ __all__ = [
     "describe_options",
     "format_duration",
     "hide_secrets",
+    "json_schema",
     "load",
     "load_file",
     "parse_duration",

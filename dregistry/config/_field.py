@@ -52,13 +52,19 @@ class DriverSection:
     parameters: dict[str, object] = Factory(dict)
 
 
+@frozen
+class AtLeast:
+    """Accepts integers from ``least`` on."""
+
+    least: int
+
+    def __call__(self, value: int) -> str | None:
+        return None if value >= self.least else f"must be at least {self.least}, not {value}"
+
+
 def at_least(least: int) -> Check:
     """Accept integers from ``least`` on."""
-
-    def check(value: int) -> str | None:
-        return None if value >= least else f"must be at least {least}, not {value}"
-
-    return check
+    return AtLeast(least)
 
 
 def url_prefix(value: str) -> str | None:

@@ -16,7 +16,7 @@ from dregistry.config._unknown import unknown_keys
 
 VERSION = "0.1"
 
-_OLD_NAMES = (
+OLD_NAMES = (
     (("loglevel",), ("log", "level")),
     (("storage", "cache", "layerinfo"), ("storage", "cache", "blobdescriptor")),
 )
@@ -119,7 +119,7 @@ def _partly(path: Path, origins: Mapping[Path, str]) -> str:
 def _rename(tree: dict[str, Tree], origins: dict[Path, str]) -> tuple[dict[str, Tree], list[Problem]]:
     """Move values from deprecated keys to the present ones, which win where both are given."""
     warnings = []
-    for old, new in _OLD_NAMES:
+    for old, new in OLD_NAMES:
         value = _get(tree, old)
         if value is None or is_null(value):
             continue

@@ -246,6 +246,12 @@ class _Builder:
             return Scalar(text, text)
 
 
+def _is_tab(text: str, mark: Any) -> bool:
+    """Whether a tab stands where YAML could not go on."""
+    line = [] if mark is None else text.splitlines()[mark.line : mark.line + 1]
+    return bool(line) and line[0][mark.column : mark.column + 1] == "\t"
+
+
 def parse(text: str) -> tuple[Tree, list[Problem]]:
     """Read the one YAML document of ``text``.
 
@@ -267,8 +273,11 @@ def parse(text: str) -> tuple[Tree, list[Problem]]:
     except _Stop as stop:
         return NULL, [*builder.faults, stop.problem]
     except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
         said = ", ".join(part for part in (error.problem, error.context) if part)
-        place = _place(error.problem_mark or error.context_mark)
+        if _is_tab(text, mark):
+            said = "a tab; YAML is indented by spaces"
+        place = _place(mark)
         return NULL, [*builder.faults, Problem(place, shorten(said, 200))]
     except yaml.YAMLError as error:
         return NULL, [*builder.faults, Problem("line 1", shorten(" ".join(str(error).split()), 200))]

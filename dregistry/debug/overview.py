@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import frozen
+from attrs import define
 
 from .. import __version__
 from ..backends import Setup
@@ -22,7 +22,7 @@ WORKER = "worker"
 NOBODY = {"workers": "none takes requests"}
 
 
-@frozen
+@define
 class Overview:
     """
     :ivar memory: what processes say of themselves.

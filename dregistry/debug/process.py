@@ -7,13 +7,16 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..backends import Setup
 from ..metrics._memory import SharedMemory
 from ..metrics.outbox import Readable
 from ..metrics.recorder import Recorder
 from .sharing import count_round, listen_for_debug
+
+if TYPE_CHECKING:
+    from .overview import Overview
 
 
 class ProcessDebug(Protocol):
@@ -32,6 +35,9 @@ class ProcessDebug(Protocol):
 
     def start(self, outbox: Readable | None) -> None: ...
 
+    def go_by(self, setup: Setup, outbox: Readable | None) -> None:
+        """The configuration was replaced. The address stays."""
+
     async def stop(self) -> None: ...
 
 
@@ -47,6 +53,9 @@ class WorkerDebug:
     def start(self, outbox: Readable | None) -> None:
         pass
 
+    def go_by(self, setup: Setup, outbox: Readable | None) -> None:
+        pass
+
     async def stop(self) -> None:
         pass
 
@@ -60,6 +69,7 @@ class OwnDebug:
         self._memory = SharedMemory()
         self._listening: socket.socket | None = None
         self._port: Any = None
+        self._overview: Overview | None = None
         self._started = time.time()
         self.recorder = Recorder(self._memory.sit_down())
 
@@ -74,12 +84,16 @@ class OwnDebug:
         from .overview import Overview
         from .site import DebugSite
 
-        overview = Overview(self._setup, self._memory, outbox, sys.argv, self._started)
-        site = DebugSite(overview, self._setup.config.http.debug, self._reactor)
+        self._overview = Overview(self._setup, self._memory, outbox, sys.argv, self._started)
+        site = DebugSite(self._overview, self._setup.config.http.debug, self._reactor)
         listening, self._listening = self._listening, None
         assert listening is not None
         self._port = self._reactor.adoptStreamPort(listening.fileno(), listening.family, site)
         listening.close()
+
+    def go_by(self, setup: Setup, outbox: Readable | None) -> None:
+        assert self._overview is not None
+        self._overview.setup, self._overview.outbox = setup, outbox
 
     async def stop(self) -> None:
         if self._port is not None:

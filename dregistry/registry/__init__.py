@@ -2,6 +2,7 @@
 
 from ._core import Core, Settings
 from ._descriptors import LOOK_LASTS, Descriptors, ISharedDescriptors, Known
+from ._locks import Locks
 from .listener import IRegistryListener, Origin, RegistryEvent
 from .namespace import Registry, Repository
 
@@ -12,6 +13,7 @@ __all__ = [
     "IRegistryListener",
     "ISharedDescriptors",
     "Known",
+    "Locks",
     "Origin",
     "Registry",
     "RegistryEvent",

@@ -10,7 +10,7 @@ from ._ratelimits import Bucket, RateLimits
 from ._refusal import refusal
 from ._responselog import ResponseLog
 from ._transport import IEncrypting, send
-from .site import RegistrySite
+from .site import CurrentFactory, RegistrySite
 
 __all__ = [
     "AccessLog",
@@ -18,6 +18,7 @@ __all__ = [
     "AuditLog",
     "Bucket",
     "Cors",
+    "CurrentFactory",
     "IEncrypting",
     "Links",
     "RateLimits",

@@ -129,17 +129,18 @@ class StreamingChannel(HTTPChannel):
         if held is not None:
             super().requestDone(held)
 
-    def finish_up(self) -> None:
-        """Close the connection when the answer that is under way is complete; now, if none is."""
-        self.retire()
-        if not self.requests:
-            self.loseConnection()
-
-    def retire(self) -> None:
-        """Close the connection after the answer that is under way, or the next one."""
-        if self.requests:  # else twisted.web would not look at the next one
+    def announce_end(self) -> None:
+        """Close the connection when the answer that is under way is complete; if none is, that to the next request."""
+        if self.requests:
             self.persistent = 0
         self._finishing = True  # of a request whose headers are not complete this is asked again
+
+    def finish_up(self) -> None:
+        """Close the connection when the answer that is under way is complete; now, if none is."""
+        self.announce_end()
+        if not self.requests:
+            self.persistent = 0
+            self.loseConnection()
 
     def abort(self) -> None:
         """Close the connection whatever is under way."""

@@ -21,11 +21,11 @@ class Channel(Protocol):
     def time_out(self) -> None:
         """Close the connection for that."""
 
+    def announce_end(self) -> None:
+        """Close the connection when the answer that is under way is complete; if none is, that to the next request."""
+
     def finish_up(self) -> None:
         """Close the connection when the answer that is under way is complete; now, if none is."""
-
-    def retire(self) -> None:
-        """Close the connection after the answer that is under way, or the next one."""
 
     def abort(self) -> None:
         """Close the connection whatever is under way."""

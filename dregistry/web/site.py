@@ -5,10 +5,11 @@ The registry as a factory of HTTP connections.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.http import datetimeToString
@@ -24,9 +25,10 @@ from ._streaming import StreamingRequest
 
 IDLE_TIMEOUT = 60.0
 """Seconds without a byte after which a connection is closed."""
+LAST_REQUEST = 1.0
+"""Seconds that a client has, at the end, for the request that it is about to send on an idle connection."""
 _SETTLE_TIMEOUT = 30.0
 """Seconds that handlers get to leave the storage in order once their connections are gone."""
-_RETIREMENT = 3600.0
 _POLL = 0.05
 
 _log = Logger()
@@ -53,6 +55,7 @@ class RegistrySite(Site):
             self._common_headers.addRawHeader(name, value)
         self._in_flight = api.in_flight
         self._logs = logs
+        self._drained_by = float("inf")
 
     def head(self) -> bytes:
         """The headers that every answer has, one a line."""
@@ -76,30 +79,46 @@ class RegistrySite(Site):
         for each in self._logs:
             each.log(request)
 
-    async def retire(self) -> None:
-        """
-        Let what is under way come to its end, and each client that keeps its connection for later have one more answer,
-        which tells it to open another; within an hour. No connection may be accepted any more.
-        """
-        for channel in self.connections:
-            channel.retire()
-        await self._wait(_RETIREMENT, lambda: not self.connections)
-
     async def drain(self, timeout: float) -> None:
         """
         Let what is under way come to its end, for at most ``timeout`` seconds; then close every connection, and wait
-        for the handlers to leave their uploads in order. No connection may be accepted any more.
+        for the handlers to leave their uploads in order. No connection may be accepted any more. Requests that still
+        come on the open ones are answered, and told that the connection ends with them.
         """
+        now = self.reactor.seconds()
+        self.hurry(timeout)
+        for channel in self.connections:
+            channel.announce_end()
+        await self._wait(lambda: min(now + LAST_REQUEST, self._drained_by), lambda: not self.connections)
         for channel in self.connections:
             channel.finish_up()
-        await self._wait(timeout, lambda: not self.connections)
+        await self._wait(lambda: self._drained_by, lambda: not self.connections)
         if self.connections:
             _log.info("closing {count} connections that did not finish", count=len(self.connections))
         for channel in self.connections:
             channel.abort()
-        await self._wait(_SETTLE_TIMEOUT, lambda: self._in_flight.count == 0)
+        settled = self.reactor.seconds() + _SETTLE_TIMEOUT
+        await self._wait(lambda: settled, lambda: self._in_flight.count == 0)
 
-    async def _wait(self, timeout: float, done: Any) -> None:
-        deadline = self.reactor.seconds() + timeout
-        while not done() and self.reactor.seconds() < deadline:
+    def hurry(self, timeout: float) -> None:
+        """Let :meth:`drain` give connections no more than ``timeout`` seconds from now."""
+        self._drained_by = min(self._drained_by, self.reactor.seconds() + timeout)
+
+    async def _wait(self, deadline: Callable[[], float], done: Callable[[], bool]) -> None:
+        while not done() and self.reactor.seconds() < deadline():
             await deferLater(self.reactor, _POLL)
+
+
+class CurrentFactory(Factory):
+    """
+    What a port has that outlives its site.
+
+    :ivar factory: which makes the next connections; those that are open stay with theirs.
+    """
+
+    noisy = False
+
+    factory: IProtocolFactory
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        return self.factory.buildProtocol(addr)  # type: ignore[arg-type]  # Twisted's two interfaces differ

@@ -19,6 +19,9 @@ class ContainerTools:
     """
     skopeo, and with :meth:`use_storage` podman and buildah.
 
+    :ivar environ: that they are run in.
+    :ivar storage: options for podman and buildah.
+
     :param folder: for all that they write. What buildah and podman remember of blobs' places is the exception: it is
         in root's own cache, and does no harm there.
     """
@@ -32,7 +35,7 @@ class ContainerTools:
         authentication = os.path.join(folder, "auth.json")
         with open(authentication, "w", encoding="ascii") as file:
             file.write("{}")
-        self._environ = {
+        self.environ = {
             **os.environ,
             "HOME": folder,
             "XDG_DATA_HOME": os.path.join(folder, "share"),
@@ -44,7 +47,7 @@ class ContainerTools:
 
     def skopeo(self, *arguments: str) -> str:
         """Run it; what it prints. The cache of blobs' places is a user's, below HOME, even if root runs it."""
-        environ = {**self._environ, "_CONTAINERS_ROOTLESS_UID": "1"}
+        environ = {**self.environ, "_CONTAINERS_ROOTLESS_UID": "1"}
         return _run([self._skopeo, "--policy", self._policy, *arguments], environ)
 
     def copy(self, source: str, target: str, *options: str) -> None:
@@ -57,7 +60,7 @@ class ContainerTools:
         root("the storage of podman and buildah")
         self._podman = tool("podman", "podman")
         self._buildah = tool("buildah", "buildah")
-        self._storage = [
+        self.storage = [
             *("--root", os.path.join(self._folder, "root")),
             *("--runroot", os.path.join(self._folder, "run")),
             *("--storage-driver", "vfs"),
@@ -66,14 +69,25 @@ class ContainerTools:
         config = os.path.join(folder, "storage.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(f'[storage]\ndriver = "vfs"\nrunroot = "{folder}/run"\ngraphroot = "{folder}/root"\n')
-        self._environ["CONTAINERS_STORAGE_CONF"] = config
+        self.environ["CONTAINERS_STORAGE_CONF"] = config
 
     def podman(self, *arguments: str) -> str:
         options = ["--tmpdir", os.path.join(self._folder, "tmp"), "--events-backend", "file"]
-        return _run([self._podman, *self._storage, *options, "--cgroup-manager", "cgroupfs", *arguments], self._environ)
+        return _run([self._podman, *self.storage, *options, "--cgroup-manager", "cgroupfs", *arguments], self.environ)
 
     def buildah(self, *arguments: str) -> str:
-        return _run([self._buildah, *self._storage, *arguments], self._environ)
+        return _run([self._buildah, *self.storage, *arguments], self.environ)
+
+    def start_buildah(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The leader of a session of its own, which the caller ends."""
+        return subprocess.Popen(
+            [self._buildah, *self.storage, *arguments],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
 
 def _run(command: list[str], environ: Mapping[str, str]) -> str:

@@ -307,7 +307,7 @@ class RetirementTests(SynchronousTestCase):
         """By a client that has had its answer: it gets one more."""
         connection = Connection(echo)
         connection.send(b"GET / HTTP/1.1\r\n\r\n")
-        connection.channel.retire()
+        connection.channel.announce_end()
         self.assertFalse(connection.transport.disconnecting)
         connection.transport.clear()
         connection.send(b"GET / HTTP/1.1\r\n\r\n")
@@ -320,7 +320,7 @@ class RetirementTests(SynchronousTestCase):
         for sent in (b"", b"GET / HTTP/1.1\r\n"):
             connection = Connection(echo)
             connection.send(sent) if sent else None
-            connection.channel.retire()
+            connection.channel.announce_end()
             connection.send(b"GET / HTTP/1.1\r\n\r\n"[len(sent) :])
             self.assertIn(b"Connection: close\r\n", connection.received)
             self.assertTrue(connection.transport.disconnecting)
@@ -328,7 +328,7 @@ class RetirementTests(SynchronousTestCase):
     def test_under_way(self) -> None:
         connection = Connection(echo)
         connection.send(b"PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab")
-        connection.channel.retire()
+        connection.channel.announce_end()
         self.assertFalse(connection.transport.disconnecting)
         connection.send(b"cde")
         self.assertTrue(connection.received.endswith(b"abcde"))
