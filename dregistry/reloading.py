@@ -18,7 +18,7 @@ from ._notify import ServiceNotices
 from ._plan import Plan, PlanError, read_plan_later
 
 REPLACED_DRAIN = 3600.0
-"""Seconds that requests under way may go on at a reload, if ``http.draintimeout`` does not give them more."""
+"""Seconds that requests under way may go on at a reload, if ``http.draintimeout`` gives them none."""
 _SETTLED = {
     "http.addr": "addr",
     "http.net": "net",

@@ -110,7 +110,7 @@ class Server:
             self.events.feed.stop()
         if self.certificates is not None:
             self.certificates.stop()
-        await self.site.drain(max(self._drain_timeout, REPLACED_DRAIN if replaced else 0.0))
+        await self.site.drain(self._drain_timeout or (REPLACED_DRAIN if replaced else 0.0))
         if self.events is not None:
             await self.events.stop()
         self.observation.stop()

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IProtocolNegotiationFactory, IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.http import datetimeToString
 from twisted.web.http_headers import Headers
 from twisted.web.server import Site, version
+from zope.interface import implementer
 
 from ._accesslog import RequestLog
 from ._api import Api
@@ -109,6 +110,7 @@ class RegistrySite(Site):
             await deferLater(self.reactor, _POLL)
 
 
+@implementer(IProtocolNegotiationFactory)
 class CurrentFactory(Factory):
     """
     What a port has that outlives its site.
@@ -119,6 +121,10 @@ class CurrentFactory(Factory):
     noisy = False
 
     factory: IProtocolFactory
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """For TLS that an endpoint of Twisted's speaks."""
+        return [b"http/1.1"]
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         return self.factory.buildProtocol(addr)  # type: ignore[arg-type]  # Twisted's two interfaces differ

@@ -251,7 +251,7 @@ class OneProcessTests(ReloadCase):
         registry = self.in_memory()
         self.change(registry, notifications={"endpoints": [{"name": "a", "url": "https://127.0.0.1:1/"}]})
         self.until(lambda: "not reloaded: " in registry.read_log(), registry)
-        self.assertIn("http.workers: endpoints of notifications, keys from a URL", registry.read_log())
+        self.assertIn("http.workers: TLS, endpoints of notifications, keys from a URL", registry.read_log())
 
     def test_notifications(self) -> None:
         """From one endpoint to two; delivery goes over to the new server."""

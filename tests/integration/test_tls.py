@@ -266,7 +266,7 @@ class ReloadTests(TlsCase):
             file.write("nonsense")
         second = self.serial(registry)
         os.kill(registry.pid, signal.SIGHUP)
-        self.until(lambda: "certificate not reloaded" in registry.read_log())
+        self.until(lambda: "not reloaded: " in registry.read_log())
         self.assertEqual(self.serial(registry), second)
 
 
