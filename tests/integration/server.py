@@ -98,6 +98,7 @@ class RunningRegistry:
         deadline = time.monotonic() + START_TIMEOUT
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise AssertionError(f"the registry did not start:\n{self.read_log()}")
             time.sleep(0.05)
 
