@@ -1,5 +1,5 @@
 """
-nginx as a load balancer on loopback: each request goes to the next of the servers.
+nginx as a load balancer on loopback: each request goes to the next of the servers, or each connection does.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from .requirements import tool
+from .requirements import nginx_module, tool
 from .server import START_TIMEOUT, STOP_TIMEOUT, free_port
 
 SERVED_BY = "X-Served-By"
 """The header that tells which servers were asked, separated by commas."""
-_CONFIG = """
+_MAIN = """
 daemon off;
 worker_processes 1;
 pid {folder}/pid;
 error_log stderr;
 {user}
 events {{ worker_connections 512; }}
+"""
+_HTTP = """
 http {{
     access_log off;
     client_body_temp_path {folder}/body;
@@ -47,6 +49,16 @@ http {{
     }}
 }}
 """
+_TCP = """
+stream {{
+    upstream registries {{ {servers} }}
+    server {{
+        listen 127.0.0.1:{port};
+        proxy_pass registries;
+        proxy_connect_timeout 1s;
+    }}
+}}
+"""
 
 
 class Balancer:
@@ -54,18 +66,20 @@ class Balancer:
     As a context manager: running inside, gone afterwards.
 
     :param addresses: of the servers.
+    :param tcp: whether it knows connections only. Else it reads HTTP, and shares requests out.
     :raise SkipTest: if it is not installed.
     """
 
-    def __init__(self, addresses: Sequence[str]) -> None:
+    def __init__(self, addresses: Sequence[str], tcp: bool = False) -> None:
         self._program = tool("nginx", "nginx")
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._folder = tempfile.mkdtemp(prefix="dregistry-balancer-")
         self._config = os.path.join(self._folder, "nginx.conf")
+        module = f"load_module {nginx_module('ngx_stream_module')};" if tcp else ""
         with open(self._config, "w", encoding="ascii") as file:
             file.write(
-                _CONFIG.format(
+                (module + _MAIN + (_TCP if tcp else _HTTP)).format(
                     folder=self._folder,
                     user="user root;" if os.geteuid() == 0 else "",
                     port=self.port,

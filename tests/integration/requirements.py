@@ -45,6 +45,15 @@ def seaweedfs() -> str:
     )
 
 
+def nginx_module(name: str) -> str:
+    """The path of a module for nginx."""
+    for folder in (_UNPACKED, Path("/usr")):
+        found = folder / "lib" / "nginx" / "modules" / f"{name}.so"
+        if found.exists():
+            return str(found)
+    missing(f"no {name} here (Debian's package libnginx-mod-{name.split('_')[1]})")
+
+
 def _found(name: str) -> str | None:
     folders = [os.environ.get("PATH", os.defpath), "/usr/sbin", str(_UNPACKED / "bin"), str(_UNPACKED / "sbin")]
     return shutil.which(name, path=os.pathsep.join(folders))

@@ -38,12 +38,10 @@ class Acknowledged:
 
     :ivar manifests: by repository and tag.
     :ivar blobs: by digest: a repository that holds it, and the content.
-    :ivar failures: of requests.
     """
 
     manifests: dict[tuple[str, str], bytes] = field(factory=dict)
     blobs: dict[str, tuple[str, bytes]] = field(factory=dict)
-    failures: int = 0
     changed: threading.Condition = field(factory=threading.Condition)
 
     def await_manifests(self, count: int, patience: float) -> None:
@@ -148,8 +146,6 @@ class RetryingClient:
             raise Failed(f"the upload cannot be ended: {answer.status}")
 
     def _before_again(self, failure: Failed) -> None:
-        with self._known.changed:
-            self._known.failures += 1
         assert time.monotonic() < self._deadline, f"again and again: {failure}"
         time.sleep(_PAUSE)
 
