@@ -12,7 +12,6 @@ from typing import Any
 from ._record import Record
 
 _BARE = re.compile(r"[A-Za-z0-9._/@^+-]*")
-_UNPRINTABLE = re.compile("[\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\uffff]")
 
 
 def text(record: Record) -> str:
@@ -56,4 +55,6 @@ def _value(value: Any) -> str:
 
 def _visible(line: str) -> str:
     """Without what a terminal, or whoever reads a line, may take for something else."""
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in line)
