@@ -33,6 +33,7 @@ class ReplicaCase(SynchronousTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.running = ExitStack()
+        cls.addClassCleanup(cls.running.close)
         cls.redis = cls.running.enter_context(RunningRedis())
         settings: dict[str, Any] = {
             "storage": {
@@ -48,10 +49,6 @@ class ReplicaCase(SynchronousTestCase):
         cls.clients = [Client(node.address) for node in cls.nodes]
         cls.balancer = cls.running.enter_context(Balancer([node.address for node in cls.nodes], cls.tcp))
         cls.client = Client(cls.balancer.address)
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.running.close()
 
     def tearDown(self) -> None:
         for node in self.nodes:
