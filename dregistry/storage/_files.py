@@ -91,11 +91,11 @@ def move_with(
     Rename a file, then put each content at its place; durable when this returns.
 
     :param descriptor: of the file, open and locked.
-    :raise FileNotFoundError: if ``source`` is missing.
+    :raise FileNotFoundError: if ``source`` is missing, or is another file: whoever removed this one may have made it.
     """
     with _written_aside(contents) as asides:
         durability.contents([descriptor, *(aside.descriptor for aside in asides)], _folders(asides))
-        changed = _move_in(source, target)
+        changed = _move_in(source, target, descriptor)
         for aside in asides:
             changed += _place(aside, durability)
         durability.names(asides[-1].descriptor if asides else descriptor, changed)
@@ -356,7 +356,7 @@ def _folders(asides: Sequence[_Aside]) -> list[str]:
     return [folder for aside in asides for folder in aside.folders]
 
 
-def _move_in(source: str, target: str) -> list[str]:
+def _move_in(source: str, target: str, descriptor: int) -> list[str]:
     """
     Rename a file; the directories that have a new entry. A directory that holds nothing but the file is renamed with
     it if the target's is missing: that is cheaper than to make the one and remove the other.
@@ -366,20 +366,33 @@ def _move_in(source: str, target: str) -> list[str]:
     if name == os.path.basename(target) and not os.path.exists(place) and os.listdir(folder) == [name]:
         changed = _make_directories(place)
         try:
+            _require_at(descriptor, source)
             os.rename(folder, place)
         except OSError:
             pass  # another made it, or removed what is above: take the long way
         else:
             return changed
-    return _rename(source, target)
+    return _rename(source, target, descriptor)
 
 
-def _rename(source: str, target: str) -> list[str]:
-    """Rename a file, creating the directories above ``target``; the directories that have a new entry."""
+def _require_at(descriptor: int | None, source: str) -> None:
+    """Just before it is moved by its name: to wait for the disk has taken a while."""
+    if descriptor is not None and not is_at(descriptor, source):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+
+
+def _rename(source: str, target: str, descriptor: int | None = None) -> list[str]:
+    """
+    Rename a file, creating the directories above ``target``; the directories that have a new entry.
+
+    :param descriptor: of the file that is meant, if it is open.
+    """
     for _ in range(_ATTEMPTS):
         os.stat(source)
+        _require_at(descriptor, source)
         with suppress(FileNotFoundError):  # the directories made for it may be taken for empty ones and removed
             changed = _make_directories(target)
+            _require_at(descriptor, source)
             os.rename(source, target)
             return changed
     raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)

@@ -8,12 +8,14 @@ import shutil
 import stat
 from contextlib import contextmanager
 from threading import Event
+from typing import Any
 from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 
 from dregistry.storage import PathNotFound, StorageError, StorageUnavailable, WriterBusy
+from dregistry.storage._files import move_with
 from dregistry.storage.filesystem import FilesystemDriver
 from dregistry.testing import InlineThreads, pooled_threads
 
@@ -292,3 +294,30 @@ class DescriptorTests(_Case):
 
     async def test_inline_threads_fail_as_they_should(self) -> None:
         await self.refused(ZeroDivisionError, InlineThreads().run(lambda: 1 // 0))
+
+
+class ReplacedTests(TestCase):
+    def test_while_the_disk_is_waited_for(self) -> None:
+        """What is moved is the open file, not another one that has its name since."""
+        folder = temporary_directory(self)
+        source, target = os.path.join(folder, "upload", "data"), os.path.join(folder, "blob", "data")
+
+        def put(content: bytes) -> int:
+            os.makedirs(os.path.dirname(source), exist_ok=True)
+            descriptor = os.open(source, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            self.addCleanup(os.close, descriptor)
+            os.write(descriptor, content)
+            return descriptor
+
+        class Disk:
+            def contents(self, descriptors: Any, folders: Any) -> None:
+                os.unlink(source)
+                put(b"of another session")
+
+            def names(self, descriptor: int, changed: Any) -> None:
+                """Nothing to be seen to."""
+
+        disk: Any = Disk()
+        self.assertRaises(FileNotFoundError, move_with, put(b"hashed"), source, target, [], disk)
+        self.assertFalse(os.path.exists(target))
+        self.assertTrue(os.path.exists(source))
