@@ -241,14 +241,8 @@ class Manifests:
         for tag in tags:
             links += (paths.tag_current_link(self._name, tag), paths.tag_index_link(self._name, tag, digest))
         wanted += [(path, str(digest).encode("ascii")) for path in links]
-        there = await together(*(self._content_at(path) for path, _ in wanted))
+        there = await self._core.driver.get_contents([path for path, _ in wanted])
         return [each for each, found in zip(wanted, there, strict=True) if found != each[1]]
-
-    async def _content_at(self, path: str) -> bytes | None:
-        try:
-            return await self._core.driver.get_content(path)
-        except PathNotFound:
-            return None
 
     def _event(
         self, action: str, digest: Digest, media_type: str, size: int, tag: str, references: tuple[Descriptor, ...]
