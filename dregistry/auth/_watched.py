@@ -4,13 +4,13 @@ Files that are read again when they change.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from .._stamp import Stamp, file_stamp
 from ..storage import Threads
 
 LOOK_EVERY = 1.0
@@ -18,7 +18,6 @@ LOOK_EVERY = 1.0
 
 _log = Logger()
 _T = TypeVar("_T")
-_Stamp = tuple[int, int, int]
 
 
 class Unreadable(Exception):
@@ -41,7 +40,7 @@ class WatchedFile(Generic[_T]):
         self._threads = threads
         self._keep = keep
         self._value: _T | None = None
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._failed = False
         self._look_at = float("-inf")
         self._waiting: list[Deferred[None]] | None = None
@@ -73,7 +72,7 @@ class WatchedFile(Generic[_T]):
             return
         self._waiting = []
         try:
-            stamp = _stamp(self.path)
+            stamp = file_stamp(self.path)
             if stamp is None or stamp != self._stamp:
                 await self._update(stamp)
             self._look_at = now + LOOK_EVERY
@@ -82,7 +81,7 @@ class WatchedFile(Generic[_T]):
             for each in waiters:
                 each.callback(None)
 
-    async def _update(self, stamp: _Stamp | None) -> None:
+    async def _update(self, stamp: Stamp | None) -> None:
         try:
             value = await self._threads.run(self._read, self.path)
         except (OSError, ValueError) as error:
@@ -99,12 +98,3 @@ class WatchedFile(Generic[_T]):
 def describe(error: Exception) -> str:
     """What to tell an operator."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-
-
-def _stamp(path: str) -> _Stamp | None:
-    """What changes with a file; None if it is not there."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

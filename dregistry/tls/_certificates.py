@@ -4,7 +4,6 @@ The certificate that clients are shown, and how it is replaced while the registr
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from OpenSSL import SSL
@@ -13,6 +12,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from .._stamp import Stamp, file_stamp
 from ..config import ConfigError, Tls
 from ._context import make_context
 
@@ -20,7 +20,6 @@ LOOK_EVERY = 60.0
 """Seconds between looks for files that have changed."""
 
 _log = Logger()
-_Stamp = tuple[int, int, int]
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -68,13 +67,5 @@ class Certificates:
         else:
             _log.info("certificate reloaded from {path}", path=self._tls.certificate)
 
-    def _look(self) -> list[_Stamp | None]:
-        return [_stamp(path) for path in (self._tls.certificate, self._tls.key, *self._tls.clientcas)]
-
-
-def _stamp(path: str) -> _Stamp | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    def _look(self) -> list[Stamp | None]:
+        return [file_stamp(path) for path in (self._tls.certificate, self._tls.key, *self._tls.clientcas)]
