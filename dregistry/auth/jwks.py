@@ -10,12 +10,13 @@ from typing import Any
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.internet.ssl import trustRootFromCertificates
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseDone
 from twisted.web.http_headers import Headers
 
+from .._pem import certificates
 from ..errors import Unavailable
 from ._keys import KeySet, parse_jwks
 
@@ -25,7 +26,6 @@ _FIRST_TRY_AGAIN_AFTER = 5.0
 """The same while there are no keys at all."""
 _TIMEOUT = 10.0
 _LARGEST = 1 << 20
-_END = b"-----END CERTIFICATE-----"
 
 _log = Logger()
 
@@ -37,10 +37,7 @@ def make_client(reactor: Any, roots: bytes) -> HTTPClient:
     """
     if not roots:
         return HTTPClient(Agent(reactor, connectTimeout=_TIMEOUT))
-    blocks = [block + _END for block in roots.split(_END)[:-1]]
-    if not blocks:
-        raise ValueError("no certificates")
-    trusted = trustRootFromCertificates([Certificate.loadPEM(block) for block in blocks])
+    trusted = trustRootFromCertificates(certificates(roots))
     return HTTPClient(Agent(reactor, BrowserLikePolicyForHTTPS(trusted), connectTimeout=_TIMEOUT))
 
 

@@ -4,13 +4,11 @@ The client's side of TLS. Imported only where it is asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from OpenSSL.crypto import FILETYPE_PEM, Error, load_privatekey
 from twisted.internet.ssl import (
-    Certificate,
     KeyPair,
     PrivateCertificate,
     optionsForClientTLS,
@@ -19,10 +17,9 @@ from twisted.internet.ssl import (
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from .._pem import certificates
 from ..config import ConfigError, Problem
 from ._options import RedisTls
-
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def tls_factory(host: str, tls: RedisTls, factory: Any, source: str) -> Any:
@@ -37,21 +34,14 @@ def tls_factory(host: str, tls: RedisTls, factory: Any, source: str) -> Any:
         roots = [
             root
             for index, name in enumerate(tls.roots)
-            for root in _loaded(f"redis.tls.rootcas[{index}]", name, _certificates, source)
+            for root in _loaded(f"redis.tls.rootcas[{index}]", name, certificates, source)
         ]
         trust = trustRootFromCertificates(roots)
     if tls.certificate:
-        [certificate, *_] = _loaded("redis.tls.certificate", tls.certificate, _certificates, source)
+        [certificate, *_] = _loaded("redis.tls.certificate", tls.certificate, certificates, source)
         key = _loaded("redis.tls.key", tls.key, _key, source)
         own = PrivateCertificate.fromCertificateAndKeyPair(certificate, key)
     return TLSMemoryBIOFactory(optionsForClientTLS(host, trust, own), True, factory)
-
-
-def _certificates(data: bytes) -> list[Any]:
-    found = [Certificate.loadPEM(each) for each in _CERTIFICATE.findall(data)]
-    if not found:
-        raise ValueError("there is none")
-    return found
 
 
 def _key(data: bytes) -> Any:

@@ -9,14 +9,15 @@ from typing import Any
 
 from OpenSSL.SSL import Connection
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
+from twisted.internet.ssl import CertificateOptions, trustRootFromCertificates
 from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from ..._pem import certificates
+
 _BUNDLE = "AWS_CA_BUNDLE"
 """As for all clients of Amazon's: a file of certificates to trust instead of those of the system."""
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 def make_policy(verify: bool) -> Any:
@@ -31,8 +32,7 @@ def make_policy(verify: bool) -> Any:
         return BrowserLikePolicyForHTTPS()
     try:
         with open(bundle, "rb") as file:
-            texts = [_BEGIN + text for text in file.read().split(_BEGIN)[1:]]
-        trusted = trustRootFromCertificates([Certificate.loadPEM(text) for text in texts])
+            trusted = trustRootFromCertificates(certificates(file.read()))
     except Exception as error:
         raise ValueError(f"{_BUNDLE}={bundle}: {error}") from error
     return BrowserLikePolicyForHTTPS(trustRoot=trusted)
