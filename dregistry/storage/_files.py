@@ -366,7 +366,7 @@ def _move_in(source: str, target: str, descriptor: int) -> list[str]:
     if name == os.path.basename(target) and not os.path.exists(place) and os.listdir(folder) == [name]:
         changed = _make_directories(place)
         try:
-            _require_at(descriptor, source)
+            _require(source, descriptor)
             os.rename(folder, place)
         except OSError:
             pass  # another made it, or removed what is above: take the long way
@@ -375,9 +375,14 @@ def _move_in(source: str, target: str, descriptor: int) -> list[str]:
     return _rename(source, target, descriptor)
 
 
-def _require_at(descriptor: int | None, source: str) -> None:
-    """Just before it is moved by its name: to wait for the disk has taken a while."""
-    if descriptor is not None and not is_at(descriptor, source):
+def _require(source: str, descriptor: int | None) -> None:
+    """
+    Just before a file is moved by its name: to wait for the disk has taken a while.
+
+    :raise FileNotFoundError: if it is missing, or is another one than the open file.
+    """
+    there = os.stat(source)
+    if descriptor is not None and not os.path.samestat(os.fstat(descriptor), there):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
 
 
@@ -388,11 +393,10 @@ def _rename(source: str, target: str, descriptor: int | None = None) -> list[str
     :param descriptor: of the file that is meant, if it is open.
     """
     for _ in range(_ATTEMPTS):
-        os.stat(source)
-        _require_at(descriptor, source)
+        _require(source, descriptor)
         with suppress(FileNotFoundError):  # the directories made for it may be taken for empty ones and removed
             changed = _make_directories(target)
-            _require_at(descriptor, source)
+            _require(source, descriptor)
             os.rename(source, target)
             return changed
     raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
