@@ -10,12 +10,13 @@ for a moment: if that does not come, because it is busy or gone, it takes the co
 from __future__ import annotations
 
 import mmap
-import os
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from ._memory import memory_file
 
 WAIT = 0.005
 """Seconds for which a connection is left to others."""
@@ -37,9 +38,7 @@ class Loads:
     @classmethod
     def create(cls, count: int) -> Loads:
         """For so many processes, none of which is there yet."""
-        descriptor = os.memfd_create("dregistry connections")
-        os.ftruncate(descriptor, count * _BYTES)
-        loads = cls(descriptor)
+        loads = cls(memory_file("dregistry-connections", count * _BYTES))
         for number in range(count):
             loads.leave(number)
         return loads

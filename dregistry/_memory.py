@@ -1,11 +1,13 @@
 """
-Memory that a process needs no more once it has started.
+Memory of processes: what one needs no more once it has started, and what several share.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import os
+import tempfile
 from contextlib import suppress
 
 
@@ -19,3 +21,19 @@ def settle() -> None:
     with suppress(OSError, AttributeError):  # glibc's only
         ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
+
+
+def memory_file(name: str, size: int) -> int:
+    """
+    The descriptor of a file in memory, which no path leads to: processes that are to share it are handed that. It is
+    all zeros, and what is not used takes no memory.
+
+    :param name: for those who look at the process.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor

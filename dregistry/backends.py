@@ -142,6 +142,11 @@ class Setup:
         return others or config.http.tls.enabled or not is_shareable(config.http.endpoint)
 
     @property
+    def needs_tls_alone(self) -> bool:
+        """The same of a process that delivers notifications, too."""
+        return self.needs_tls or bool(self.sinks)
+
+    @property
     def exposes_metrics(self) -> bool:
         """Whether there is a debug server that shows metrics."""
         debug = self.config.http.debug

@@ -48,7 +48,7 @@ def make_plan(path: str) -> Plan:
         debug_addr=http.debug.addr,
         drain_timeout=http.draintimeout,
         shared=setup.storage.factory.shared,
-        needs_tls=setup.needs_tls or bool(setup.sinks) or setup.exposes_metrics,
+        needs_tls=setup.needs_tls_alone or setup.exposes_metrics,
         records_events=setup.records_events,
         purge_interval=purging.interval if purging.enabled and setup.storage.factory.shared else None,
         log=LogSettings.of(setup.config.log),

@@ -17,8 +17,6 @@ from twisted.logger import Logger
 from ._notify import ServiceNotices
 from ._plan import Plan, PlanError, read_plan_later
 
-REPLACED_DRAIN = 3600.0
-"""Seconds that requests under way may go on at a reload, if ``http.draintimeout`` gives them none."""
 _SETTLED = {
     "http.addr": "addr",
     "http.net": "net",

@@ -18,7 +18,6 @@ from .backends import Setup, StorageChoice
 from .config import ConfigError, Problem
 from .observation import Observation
 from .registry import Descriptors, Locks
-from .reloading import REPLACED_DRAIN
 from .storage import IAttendance, ILock, IStorageDriver, Threads
 from .web import CurrentFactory, RegistrySite
 
@@ -36,6 +35,9 @@ _NO_TLS = Problem(
     "TLS, endpoints of notifications, keys from a URL and a Redis need what a single process that was started without"
     " any of them has not loaded; restart",
 )
+
+_REPLACED_DRAIN = 3600.0
+"""Seconds that requests under way may go on at a reload, if ``http.draintimeout`` gives them none."""
 
 _log = Logger()
 
@@ -110,7 +112,7 @@ class Server:
             self.events.feed.stop()
         if self.certificates is not None:
             self.certificates.stop()
-        await self.site.drain(self._drain_timeout or (REPLACED_DRAIN if replaced else 0.0))
+        await self.site.drain(self._drain_timeout or (_REPLACED_DRAIN if replaced else 0.0))
         if self.events is not None:
             await self.events.stop()
         self.observation.stop()
@@ -142,7 +144,7 @@ class Succession:
         self.factory = CurrentFactory()
         self._setup = setup
         self._build = build
-        self._speaks_tls = _speaks_tls(setup)
+        self._speaks_tls = setup.needs_tls_alone
         self._is_built = False
         self._before: dict[Server, Deferred[None]] = {}
         self._is_replaced = False
@@ -220,10 +222,6 @@ class Succession:
         self.current.holdings.pool.stop()
 
 
-def _speaks_tls(setup: Setup) -> bool:
-    return setup.needs_tls or bool(setup.sinks)
-
-
 def _check(before: Setup, after: Setup, speaks_tls: bool) -> None:
     """
     Whether a process that went by ``before`` can go by ``after``.
@@ -232,7 +230,7 @@ def _check(before: Setup, after: Setup, speaks_tls: bool) -> None:
     :raise ConfigError: if that takes another process.
     """
     problems = []
-    if not speaks_tls and _speaks_tls(after):
+    if not speaks_tls and after.needs_tls_alone:
         problems.append(_NO_TLS)
     if not after.storage.factory.shared and _meaning(before.storage) != _meaning(after.storage):
         problems.append(_LOST)

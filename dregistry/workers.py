@@ -15,7 +15,6 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall
@@ -67,7 +66,7 @@ class Supervisor(LoggingService):
     ) -> None:
         self._plan = plan
         self._delivery: Slot | None = None
-        self._environ = {INSTANCE: str(uuid4()), **module_environment()}
+        self._environ = dict(module_environment())
         if log_file is not None:
             self._environ[FILE] = log_file
         self._reactor = reactor

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _checked(path: str) -> Configuration:
     setup = read_setup(path, _warn)
     worker_count(setup, path)
-    with tls_if(setup.needs_tls or bool(setup.sinks)):
+    with tls_if(setup.needs_tls_alone):
         from twisted.internet import reactor
     threads = PooledThreads(reactor, ThreadPool(0, 1))  # nothing runs yet
     setup.storage.build_driver(DriverContext(reactor, threads))

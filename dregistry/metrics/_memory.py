@@ -16,7 +16,6 @@ import fcntl
 import json
 import mmap
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import Any
 
 from attrs import frozen
 
+from .._memory import memory_file
 from .families import COUNTED, Family
 
 SEATS = 64
@@ -164,13 +164,7 @@ class SharedMemory:
     @classmethod
     def create(cls) -> SharedMemory:
         """Memory of a new file; what is not used takes none."""
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("dregistry-metrics", os.MFD_CLOEXEC)
-        else:
-            with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
-        os.ftruncate(descriptor, SEATS * _SIZE)
-        return cls(descriptor)
+        return cls(memory_file("dregistry-metrics", SEATS * _SIZE))
 
     def sit_down(self) -> Seat:
         """
