@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
-from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
 from ..auth import (
@@ -36,12 +33,8 @@ from ..auth import (
 )
 from ..errors import TooManyRequests, Unavailable
 from ._storage_case import at_once
+from ._suite import Suite, settled
 from ._threads import InlineThreads
-
-if TYPE_CHECKING:  # trial's, at run time; its base has the annotations
-    from unittest import TestCase as _Base
-else:
-    _Base = object
 
 _ACCESSES = (Access(REPOSITORY, "a/b", PULL), Access(REPOSITORY, "a/b", PUSH))
 _CHALLENGE = re.compile(
@@ -72,7 +65,7 @@ _GARBAGE = (
 )
 
 
-class AccessControllerSuite(_Base):
+class AccessControllerSuite(Suite):
     """
     What every access controller keeps to: the sentences of :class:`dregistry.auth.IAccessController`, one by one.
 
@@ -113,11 +106,6 @@ class AccessControllerSuite(_Base):
         """Credentials that look like it, and are not good. None for a controller that takes everything."""
         raise NotImplementedError("an access controller's test case defines bad()")
 
-    def setUp(self) -> Any:
-        if not isinstance(self, unittest.TestCase):
-            raise TypeError(f"{type(self).__name__} must also be a twisted.trial.unittest.TestCase")
-        return Deferred.fromCoroutine(self._set_up())
-
     async def _set_up(self) -> None:
         self.clock = Clock()
         self.clock.advance(1_800_000_000.0)
@@ -125,8 +113,8 @@ class AccessControllerSuite(_Base):
         observer: Any = self.events.append
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
-        controller = self.make_controller(AuthContext(self.clock, InlineThreads(), Slowdown(_Impatient())))
-        self.controller = await controller if isawaitable(controller) else controller
+        context = AuthContext(self.clock, InlineThreads(), Slowdown(_Impatient()))
+        self.controller = await settled(self.make_controller(context))
         if IStarting.providedBy(self.controller):
             self.controller.start()
 

@@ -4,19 +4,13 @@ The suite that every notification sink passes.
 
 from __future__ import annotations
 
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.trial import unittest
 from zope.interface.verify import verifyObject
 
 from ..notifications import INotificationSink, Notification, Refused
-
-if TYPE_CHECKING:  # trial's, at run time; its base has the annotations
-    from unittest import TestCase as _Base
-else:
-    _Base = object
+from ._suite import Suite, settled
 
 
 def notification(number: int, **target: Any) -> Notification:
@@ -42,7 +36,7 @@ def notification(number: int, **target: Any) -> Notification:
     return Notification(number, event)
 
 
-class _SinkCase(_Base):
+class _SinkCase(Suite):
     """A mixin of trial's ``TestCase``: a sink for each test, closed at its end."""
 
     sink: INotificationSink
@@ -55,18 +49,13 @@ class _SinkCase(_Base):
         """The ids of the events that the endpoint has got (``event["id"]``), in that order; or an awaitable of it."""
         raise NotImplementedError("a sink's test case defines received()")
 
-    def setUp(self) -> Any:
-        if not isinstance(self, unittest.TestCase):
-            raise TypeError(f"{type(self).__name__} must also be a twisted.trial.unittest.TestCase")
-        return Deferred.fromCoroutine(self._set_up())
-
     async def _set_up(self) -> None:
-        self.sink = await _settled(self.make_sink())
-        self.addCleanup(lambda: Deferred.fromCoroutine(_settled(self.sink.close())))
+        self.sink = await settled(self.make_sink())
+        self.addCleanup(lambda: Deferred.fromCoroutine(settled(self.sink.close())))
 
     async def assert_received(self, *numbers: int) -> None:
         """Exactly those, which :func:`notification` made."""
-        found = list(await _settled(self.received()))
+        found = list(await settled(self.received()))
         self.assertEqual(found, [notification(number).event["id"] for number in numbers])
 
     async def send(self, *numbers: int) -> None:
@@ -113,8 +102,8 @@ class NotificationSinkSuite(_SinkCase):
 
     async def test_closed_twice(self) -> None:
         await self.send(1)
-        await _settled(self.sink.close())
-        await _settled(self.sink.close())
+        await settled(self.sink.close())
+        await settled(self.sink.close())
         await self.assert_received(1)
 
 
@@ -131,29 +120,25 @@ class RefusingSinkSuite(_SinkCase):
     async def test_refused(self) -> None:
         """The sink does not try again by itself, and says what the answer was; then it can go on."""
         await self.send(1)
-        await _settled(self.set_endpoint("refuse"))
+        await settled(self.set_endpoint("refuse"))
         for _ in range(3):
             with self.assertRaises(Refused) as caught:
                 await self.sink.send(notification(2))
             self.assertTrue(caught.exception.status)
-        await _settled(self.set_endpoint("accept"))
+        await settled(self.set_endpoint("accept"))
         await self.send(2, 3)
         await self.assert_received(1, 2, 3)
 
     async def test_cancelled(self) -> None:
         """When the core's patience is at an end, nothing of that try is left, and the sink can go on."""
-        await _settled(self.set_endpoint("silent"))
-        sent = Deferred.fromCoroutine(_settled(self.sink.send(notification(1))))
+        await settled(self.set_endpoint("silent"))
+        sent = Deferred.fromCoroutine(settled(self.sink.send(notification(1))))
         self.assertFalse(sent.called, "no endpoint answered, but the sink did")
         sent.cancel()
         with self.assertRaises(Exception) as caught:
             await sent
         self.assertNotIsInstance(caught.exception, Refused)
-        await _settled(self.set_endpoint("accept"))
+        await settled(self.set_endpoint("accept"))
         await self.send(2)
-        found = list(await _settled(self.received()))
+        found = list(await settled(self.received()))
         self.assertEqual(found[-1], notification(2).event["id"])
-
-
-async def _settled(value: Any) -> Any:
-    return await value if isawaitable(value) else value

@@ -6,18 +6,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
-from twisted.trial import unittest
 
 from ..storage import IStorageDriver, PathNotFound
-
-if TYPE_CHECKING:  # trial's, at run time; its base has the annotations
-    from unittest import TestCase as _Base
-else:
-    _Base = object
+from ._suite import Suite, settled
 
 _E = TypeVar("_E", bound=BaseException)
 
@@ -25,7 +20,7 @@ PIECE = 1 << 20
 """The most bytes that a driver may deliver in one piece."""
 
 
-class StorageCase(_Base):
+class StorageCase(Suite):
     """A mixin of trial's ``TestCase``: an empty driver for each test."""
 
     driver: IStorageDriver
@@ -34,14 +29,8 @@ class StorageCase(_Base):
         """An empty driver, or an awaitable of it."""
         raise NotImplementedError("a storage driver's test case defines make_driver()")
 
-    def setUp(self) -> Any:
-        if not isinstance(self, unittest.TestCase):
-            raise TypeError(f"{type(self).__name__} must also be a twisted.trial.unittest.TestCase")
-        return Deferred.fromCoroutine(self._set_up())
-
     async def _set_up(self) -> None:
-        driver = self.make_driver()
-        self.driver = await driver if isawaitable(driver) else driver
+        self.driver = await settled(self.make_driver())
 
     async def assert_refused(self, expected: type[_E], call: Callable[..., Any], *args: Any, **kwargs: Any) -> _E:
         """Fail unless what ``call`` returns fails by ``expected``, or ``call`` itself does; give that back."""
