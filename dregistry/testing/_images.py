@@ -21,13 +21,18 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 def make_layer(files: Mapping[str, bytes]) -> bytes:
     """A layer with these files, by path: a tar archive compressed by gzip, always the same for the same files."""
+    return gzip.compress(make_archive(files), mtime=0)
+
+
+def make_archive(files: Mapping[str, bytes]) -> bytes:
+    """A tar archive of files, by path, always the same for the same files."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for path, content in files.items():
             entry = tarfile.TarInfo(path)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
-    return gzip.compress(archive.getvalue(), mtime=0)
+    return archive.getvalue()
 
 
 def make_config(layers: Sequence[bytes], members: Mapping[str, Any]) -> bytes:

@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from types import TracebackType
 
 from .requirements import nginx_module, tool
-from .server import START_TIMEOUT, STOP_TIMEOUT, free_port
+from .server import STOP_TIMEOUT, free_port, until_listening
 
 SERVED_BY = "X-Served-By"
 """The header that tells which servers were asked, separated by commas."""
@@ -97,12 +95,7 @@ class Balancer:
                 stdout=file,
                 stderr=file,
             )
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._listens():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                with open(log, encoding="utf-8", errors="replace") as said:
-                    raise AssertionError(f"nginx did not start:\n{said.read()}")
-            time.sleep(0.01)
+        until_listening(self._process, "nginx", self.port, log)
         return self
 
     def __exit__(
@@ -111,10 +104,3 @@ class Balancer:
         self._process.terminate()
         self._process.wait(STOP_TIMEOUT)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True

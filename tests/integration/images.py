@@ -5,13 +5,13 @@ OCI image layouts, made on the spot: what clients push, without any client or ne
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import random
-import tarfile
 from collections.abc import Mapping
 from typing import Any
+
+from dregistry.testing._images import make_archive
 
 from .client import DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, descriptor, digest_of
 
@@ -28,17 +28,6 @@ def noise(size: int, seed: int = 0) -> bytes:
 def document(value: Any) -> bytes:
     """JSON with white space of its own, which a registry has to keep."""
     return json.dumps(value, indent=1).encode()
-
-
-def archive(files: Mapping[str, bytes]) -> bytes:
-    """A tar of some files, always the same for the same files."""
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return target.getvalue()
 
 
 class Layout:
@@ -62,7 +51,7 @@ class Layout:
 
     def image(self, *layers: Mapping[str, bytes], architecture: str = "amd64") -> Descriptor:
         """Add an image, a layer for each set of files; the descriptor of its manifest."""
-        archives = [archive(files) for files in layers]
+        archives = [make_archive(files) for files in layers]
         config = {
             "architecture": architecture,
             "os": "linux",

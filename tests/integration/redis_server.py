@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import hiredis
 
 from .requirements import tool
-from .server import START_TIMEOUT, STOP_TIMEOUT, free_port
+from .server import STOP_TIMEOUT, free_port, until_listening
 
 
 class RunningRedis:
@@ -41,7 +40,8 @@ class RunningRedis:
 
     def start(self) -> None:
         base = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", self.path, "--save", ""]
-        with open(os.path.join(self.folder, "log"), "ab") as log:
+        log_path = os.path.join(self.folder, "log")
+        with open(log_path, "ab") as log:
             self._process = subprocess.Popen(
                 ["redis-server", *base, "--dir", self.folder, *self._arguments],
                 executable=self._program,
@@ -49,19 +49,7 @@ class RunningRedis:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._listens():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
-                    raise AssertionError(f"redis did not start:\n{file.read()}")
-            time.sleep(0.01)
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+        until_listening(self._process, "redis", self.port, log_path)
 
     def ask(self, *commands: Sequence[str]) -> list[Any]:
         """The answers to commands, which are sent over one connection; errors are among them."""

@@ -25,6 +25,29 @@ START_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
 
 
+def until_listening(process: subprocess.Popen[bytes], name: str, port: int, log: str) -> None:
+    """
+    Wait for a program that was started.
+
+    :param log: the file that has what it writes.
+    :raise AssertionError: with that, if it ends or does not listen.
+    """
+    deadline = time.monotonic() + START_TIMEOUT
+    while not _is_listening(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            with open(log, encoding="utf-8", errors="replace") as said:
+                raise AssertionError(f"{name} did not start:\n{said.read()}")
+        time.sleep(0.01)
+
+
+def _is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def free_port() -> int:
     """
     A TCP port of 127.0.0.1 that was free a moment ago. It is below those that the kernel gives to clients: one of them

@@ -12,10 +12,12 @@ from typing import Any, ClassVar
 import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
+from dregistry.testing._images import make_archive
+
 from .client import DOCKER_MANIFEST, Client
 from .container_tools import PLAIN, ContainerTools
 from .docker_daemon import DockerDaemon
-from .images import Layout, archive, blobs_of, noise
+from .images import Layout, blobs_of, noise
 from .server import RunningRegistry
 from .token_server import ISSUER, SERVICE, TokenServer
 
@@ -259,7 +261,7 @@ class DockerCase(AuthCase):
         return f"{self.server.address}/{repository}"
 
     def push(self, repository: str) -> None:
-        self.docker.import_archive(archive({"content": repository.encode()}), self.name(repository), "v1")
+        self.docker.import_archive(make_archive({"content": repository.encode()}), self.name(repository), "v1")
         self.addCleanup(self.forget, f"{self.name(repository)}:v1")
         self.docker.push(self.name(repository), "v1")
 

@@ -11,9 +11,11 @@ from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from dregistry.testing._images import make_archive
+
 from .client import DOCKER_MANIFEST, Client
 from .docker_daemon import DockerDaemon
-from .images import archive, noise
+from .images import noise
 from .server import RunningRegistry
 
 
@@ -34,7 +36,7 @@ class DockerTests(SynchronousTestCase):
 
     def push(self, tag: str, content: bytes) -> str:
         """Push an image with one file; the digest that the registry names."""
-        self.docker.import_archive(archive({"content": content}), self.name, tag)
+        self.docker.import_archive(make_archive({"content": content}), self.name, tag)
         self.docker.push(self.name, tag)
         self.docker.remove(f"{self.name}:{tag}")
         answer = self.client.head(f"/v2/{self.path}/manifests/{tag}", {"Accept": DOCKER_MANIFEST})
